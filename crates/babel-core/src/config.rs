@@ -1,0 +1,97 @@
+//! What the caller decides for the engine and for each link.
+
+use crate::filter::Filters;
+use crate::types::{Metric, RouterId, SeqNo};
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+
+/// Settings of the whole node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Our router-id; must be valid.
+    pub router_id: RouterId,
+    /// The seqno to start with.
+    pub seqno: SeqNo,
+    /// `smoothing-half-life`; zero turns smoothing off.
+    pub smoothing_half_life: Duration,
+    /// `in`, `out` and `install` rules.
+    pub filters: Filters,
+    /// Bounds on memory.
+    pub limits: Limits,
+    /// Seeds the jitter; the same seed and inputs give the same octets.
+    pub seed: u64,
+}
+
+/// Bounds on what the network can make us store. What exceeds them is refused and counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Neighbours on one link.
+    pub neighbours_per_link: usize,
+    /// Routes learned from one neighbour.
+    pub routes_per_neighbour: usize,
+    /// Prefixes in all.
+    pub prefixes: usize,
+    /// Originators remembered for one prefix.
+    pub sources_per_prefix: usize,
+    /// Seqno requests waiting for an answer.
+    pub pending_requests: usize,
+}
+
+impl Default for Limits {
+    /// At these caps the tables hold well under 256 MiB; the documentation has the figures.
+    fn default() -> Self {
+        Self {
+            neighbours_per_link: 4096,
+            routes_per_neighbour: 131_072,
+            prefixes: 524_288,
+            sources_per_prefix: 16,
+            pending_requests: 65_536,
+        }
+    }
+}
+
+/// Settings of one link, with every default already worked out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkConfig {
+    /// The interface's name, for filters and for people.
+    pub name: String,
+    /// Between Multicast Hellos.
+    pub hello_interval: Duration,
+    /// Between full updates.
+    pub update_interval: Duration,
+    /// Nominal cost (`rxcost`): 96 on wired links, 256 on wireless.
+    pub rxcost: Metric,
+    /// ETX instead of two-out-of-three (RFC 8966 appendix A.2).
+    pub link_quality: bool,
+    /// Routes learned on this link are not announced there (RFC 8966 §3.7.4).
+    pub split_horizon: bool,
+    /// IPv4 routes may be announced by AE 4 when the link has no IPv4 address (RFC 9229).
+    pub v4_via_v6: bool,
+}
+
+impl LinkConfig {
+    /// A link of stock babeld's default type: 4 s Hellos, cost 96, two-out-of-three.
+    pub fn new(name: impl Into<String>) -> Self {
+        let hello_interval = Duration::from_secs(4);
+        Self {
+            name: name.into(),
+            hello_interval,
+            update_interval: hello_interval * 4,
+            rxcost: Metric(96),
+            link_quality: false,
+            split_horizon: false,
+            v4_via_v6: true,
+        }
+    }
+}
+
+/// What the operating system says of a link that is up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkState {
+    /// Our link-local address there: the source of our packets.
+    pub address: Ipv6Addr,
+    /// Our IPv4 address there, if any: next hop for IPv4 routes.
+    pub ipv4: Option<Ipv4Addr>,
+    /// The MTU in octets.
+    pub mtu: u32,
+}

@@ -1,0 +1,114 @@
+//! The rules of `in`, `out`, `redistribute` and `install` (babeld(8), "Filtering rules").
+//!
+//! A list of rules is tried in order and the first match decides. Parsing them is the daemon's
+//! work; this file says what they mean.
+
+use crate::prefix::{Family, Prefix, RouteKey};
+use crate::types::RouterId;
+use core::net::{IpAddr, Ipv6Addr};
+
+/// What a rule is matched against. Fields that do not apply are `None` and match no selector.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subject<'a> {
+    /// Destination and source prefix.
+    pub key: RouteKey,
+    /// Originator (`in`, `out`, `install`).
+    pub router_id: Option<RouterId>,
+    /// The neighbour that announced it (`in`, `install`).
+    pub neighbour: Option<Ipv6Addr>,
+    /// Name of the interface: learned on, announced on, or of the kernel route.
+    pub interface: Option<&'a str>,
+    /// What kind of route it is (`redistribute` only).
+    pub kernel: Option<KernelOrigin>,
+}
+
+/// Origin of a route that may be redistributed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KernelOrigin {
+    /// An address of this host (`local`).
+    Local,
+    /// A kernel route of this routing protocol (`proto`).
+    Protocol(u8),
+}
+
+/// Bounds on a prefix length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PlenRange {
+    /// At least.
+    pub min: u8,
+    /// At most.
+    pub max: u8,
+}
+
+/// One rule: all selectors present must match.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rule {
+    /// `ip PREFIX`: the destination lies within.
+    pub ip: Option<Prefix>,
+    /// `eq`, `le`, `ge` on the destination's length.
+    pub plen: Option<PlenRange>,
+    /// `src-ip PREFIX`: the source prefix lies within.
+    pub src_ip: Option<Prefix>,
+    /// `src-eq`, `src-le`, `src-ge`.
+    pub src_plen: Option<PlenRange>,
+    /// The only family that can match, where prefixes or lengths imply one.
+    pub family: Option<Family>,
+    /// `neigh ADDRESS`.
+    pub neigh: Option<IpAddr>,
+    /// `id ROUTER-ID`.
+    pub id: Option<RouterId>,
+    /// `proto N`.
+    pub proto: Option<u8>,
+    /// `local`.
+    pub local: bool,
+    /// `if NAME`.
+    pub interface: Option<String>,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What a matching rule does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Action {
+    /// `deny`.
+    pub deny: bool,
+    /// `metric N`; 0 if absent.
+    pub metric: u16,
+    /// `price N`: handed to the extension, opaque here.
+    pub price: Option<u32>,
+    /// `src-prefix PREFIX` (`redistribute`): becomes the source prefix.
+    pub src_prefix: Option<Prefix>,
+    /// `table N` (`install`).
+    pub table: Option<u32>,
+    /// `pref-src ADDRESS` (`install`).
+    pub pref_src: Option<IpAddr>,
+}
+
+/// All rules of a node.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Filters {
+    /// On routes learned; no match: allow.
+    pub input: Vec<Rule>,
+    /// On routes announced; no match: allow.
+    pub output: Vec<Rule>,
+    /// On kernel routes and addresses; no match: deny. Used by the daemon, not the engine.
+    pub redistribute: Vec<Rule>,
+    /// On routes put into the kernel; no match: allow.
+    pub install: Vec<Rule>,
+}
+
+impl Rule {
+    /// Whether all selectors match.
+    pub fn matches(&self, subject: &Subject<'_>) -> bool {
+        let _ = subject;
+        todo!("filter")
+    }
+}
+
+/// The action of the first rule that matches.
+pub fn first_match<'r>(rules: &'r [Rule], subject: &Subject<'_>) -> Option<&'r Action> {
+    rules
+        .iter()
+        .find(|rule| rule.matches(subject))
+        .map(|rule| &rule.action)
+}

@@ -1,0 +1,26 @@
+//! The Babel routing protocol (RFC 8966, 9079, 9229) as a sans-IO engine.
+//!
+//! No IO, no clock, no threads, no randomness but a seed: events and time go in, packets and
+//! route changes come out, and the same inputs give the same octets. The daemon and the simulator
+//! run this same code.
+//!
+//! **The contract: after every [`Engine::handle_event`] or [`Engine::handle_timeout`], drain
+//! [`Engine::poll_fib`], [`Engine::poll_transmit`], [`Engine::poll_notification`] and
+//! [`Engine::poll_diagnostic`], then sleep until [`Engine::poll_timeout`].**
+
+#![warn(missing_docs)]
+
+pub mod config;
+pub mod event;
+pub mod ext;
+pub mod filter;
+pub mod policy;
+pub mod prefix;
+pub mod time;
+pub mod types;
+pub mod view;
+pub mod wire;
+
+mod engine;
+
+pub use engine::Engine;

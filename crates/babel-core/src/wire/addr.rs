@@ -1,0 +1,1 @@
+//! Address encodings and prefix (de)compression.

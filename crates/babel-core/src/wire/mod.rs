@@ -1,0 +1,32 @@
+//! Packets as octets: reading them without trust, writing them without waste (RFC 8966 §4).
+//!
+//! [`PacketReader`] walks a packet and yields one resolved [`Tlv`] at a time: it owns the parser
+//! state of RFC 8966 §4.5 (default prefix per address encoding, router-id, next hop per family)
+//! and applies it even for TLVs that it then reports as ignored. [`PacketWriter`] is its
+//! counterpart: it fills one packet, compressing prefixes, router-ids and next hops.
+//!
+//! Nothing here allocates per TLV, panics on input, or knows about neighbours and routes.
+
+mod addr;
+mod reader;
+mod subtlv;
+mod tlv;
+mod writer;
+
+pub use reader::{PacketError, PacketReader};
+pub use subtlv::{SubTlv, SubTlvWriter, SubTlvs};
+pub use tlv::{Destination, Ignored, Ihu, NextHopState, Tlv, TlvKind, Update, UpdateTarget};
+pub use writer::{Full, NextHopOut, PacketWriter, UpdateOut};
+
+/// Babel's UDP port.
+pub const PORT: u16 = 6696;
+/// First octet of every packet.
+pub const MAGIC: u8 = 42;
+/// Second octet of every packet.
+pub const VERSION: u8 = 2;
+/// Octets of the packet header: magic, version, body length.
+pub const HEADER_LEN: usize = 4;
+/// Octets of IPv6 and UDP headers, to be taken off a link's MTU.
+pub const IPV6_UDP_LEN: u32 = 48;
+/// The least packet size every node takes, whatever its MTU (RFC 8966 §4).
+pub const MIN_PACKET_LEN: usize = 512;

@@ -1,0 +1,1 @@
+//! Route netlink for a routing daemon: links, addresses, routes, rules, in batches.

@@ -1,0 +1,3 @@
+//! babelctl.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! babeld.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The babeld daemon and its control program, as a library for both binaries and the tests.
+
+pub mod node;

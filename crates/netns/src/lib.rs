@@ -1,0 +1,1 @@
+//! Network namespaces, veths and processes inside them, that always clean up.

@@ -1,0 +1,1 @@
+//! Namespaced tests against other Babel daemons, and the simulator.
