@@ -1,33 +1,25 @@
 //! The price sub-TLV: what a route costs per megabyte, and how prices add up.
+//!
+//! A node charges its neighbours for each megabyte that it carries between them and a prefix. The
+//! price rides on Update TLVs in a non-mandatory sub-TLV, which stock peers ignore; the full text
+//! is `rfcs/draft-babel-price-00.md`.
+//!
+//! - [`Price`] and [`Unit`] are the values; sums saturate and never wrap.
+//! - [`RoutePrice`] is what one route carries; "unpriced" is a value of its own.
+//! - [`PriceExtension`] plugs them into the engine and holds the node's fees.
+//!
+//! Nothing here chooses a route: that is the selection policy's work. A price never enters metric,
+//! feasibility or the source table (RFC 8966 §3.6).
 
-use babel_core::ext::{Extension, Origin};
-use babel_core::types::{LinkId, NeighbourId};
-use babel_core::wire::{SubTlvWriter, SubTlvs};
+#![warn(missing_docs)]
 
-/// Reads, adds up and writes prices.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct PriceExtension {}
+mod codec;
+mod extension;
+mod price;
+mod route_price;
+mod unit;
 
-/// What a route costs; the default is "unpriced".
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct RoutePrice {}
-
-impl Extension for PriceExtension {
-    type Attr = RoutePrice;
-    fn decode(&self, _: SubTlvs<'_>) -> RoutePrice {
-        RoutePrice {}
-    }
-    fn learned(&self, received: RoutePrice, _: NeighbourId, _: u32) -> RoutePrice {
-        received
-    }
-    fn originated(&self, _: Origin, _: Option<u32>) -> RoutePrice {
-        RoutePrice {}
-    }
-    fn advertised(&self, held: RoutePrice, _: Origin, _: LinkId, _: u32) -> RoutePrice {
-        held
-    }
-    fn encode(&self, _: RoutePrice, _: &mut SubTlvWriter<'_>) {}
-    fn worth_telling(&self, _: RoutePrice, _: RoutePrice) -> bool {
-        false
-    }
-}
+pub use extension::{InvalidSubTlvType, PriceExtension, SubTlvType};
+pub use price::{InvalidPrice, Price};
+pub use route_price::RoutePrice;
+pub use unit::{InvalidUnit, Unit};
