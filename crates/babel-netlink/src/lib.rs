@@ -1,1 +1,23 @@
 //! Route netlink for a routing daemon: links, addresses, routes, rules, in batches.
+//!
+//! Addresses are those of `std::net`, a prefix is an address and a length in bits. Nothing here
+//! knows which protocol the daemon speaks; nothing is done asynchronously (see [`RouteSocket`]).
+//! Messages from the kernel are read without trust: what cannot be read is counted and left out.
+
+mod abi;
+mod address;
+mod error;
+mod link;
+mod link_change;
+mod scope;
+mod socket;
+mod wire;
+
+pub use address::{AddressFlags, AddressInfo, DuplicateDetection};
+pub use error::{Error, Refusal};
+pub use link::{LinkFlags, LinkInfo};
+pub use link_change::NetnsRef;
+pub use nix::errno::Errno;
+pub use scope::Scope;
+pub use socket::{ANSWER_TIMEOUT, DumpEnd, RouteSocket};
+pub use wire::Malformed;

@@ -1,0 +1,75 @@
+//! Numbers of the kernel's route-netlink interface (`linux/netlink.h`, `rtnetlink.h`, `if_link.h`,
+//! `if_addr.h`, `fib_rules.h`), under the kernel's own names so that they can be searched for.
+//!
+//! They are the same on every architecture. Only what this crate uses is here.
+
+// Message types that every netlink family has.
+pub(crate) const NLMSG_ERROR: u16 = 2;
+pub(crate) const NLMSG_DONE: u16 = 3;
+pub(crate) const NLMSG_OVERRUN: u16 = 4;
+
+// Message types of route netlink.
+pub(crate) const RTM_NEWLINK: u16 = 16;
+pub(crate) const RTM_DELLINK: u16 = 17;
+pub(crate) const RTM_GETLINK: u16 = 18;
+pub(crate) const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_DELADDR: u16 = 21;
+pub(crate) const RTM_GETADDR: u16 = 22;
+
+// Header flags.
+pub(crate) const NLM_F_REQUEST: u16 = 0x01;
+pub(crate) const NLM_F_ACK: u16 = 0x04;
+pub(crate) const NLM_F_DUMP_INTR: u16 = 0x10;
+/// `NLM_F_ROOT | NLM_F_MATCH`.
+pub(crate) const NLM_F_DUMP: u16 = 0x300;
+pub(crate) const NLM_F_EXCL: u16 = 0x200;
+pub(crate) const NLM_F_CREATE: u16 = 0x400;
+/// In an acknowledgment: the request's payload was not echoed.
+pub(crate) const NLM_F_CAPPED: u16 = 0x100;
+/// In an acknowledgment: attributes follow.
+pub(crate) const NLM_F_ACK_TLVS: u16 = 0x200;
+
+pub(crate) const NLMSGERR_ATTR_MSG: u16 = 1;
+
+pub(crate) const NLA_F_NESTED: u16 = 0x8000;
+/// Strips `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER`.
+pub(crate) const NLA_TYPE_MASK: u16 = 0x3fff;
+
+pub(crate) const AF_UNSPEC: u8 = 0;
+pub(crate) const AF_INET: u8 = 2;
+pub(crate) const AF_INET6: u8 = 10;
+
+// Links.
+pub(crate) const IFLA_ADDRESS: u16 = 1;
+pub(crate) const IFLA_IFNAME: u16 = 3;
+pub(crate) const IFLA_MTU: u16 = 4;
+pub(crate) const IFLA_MASTER: u16 = 10;
+pub(crate) const IFLA_LINKINFO: u16 = 18;
+pub(crate) const IFLA_NET_NS_PID: u16 = 19;
+pub(crate) const IFLA_NET_NS_FD: u16 = 28;
+pub(crate) const IFLA_EXT_MASK: u16 = 29;
+pub(crate) const IFLA_INFO_KIND: u16 = 1;
+pub(crate) const IFLA_INFO_DATA: u16 = 2;
+pub(crate) const VETH_INFO_PEER: u16 = 1;
+/// A value of `IFLA_EXT_MASK`: leave the statistics out (half of a link's octets).
+pub(crate) const RTEXT_FILTER_SKIP_STATS: u32 = 8;
+
+pub(crate) const IFF_UP: u32 = 0x1;
+pub(crate) const IFF_LOOPBACK: u32 = 0x8;
+pub(crate) const IFF_POINTOPOINT: u32 = 0x10;
+pub(crate) const IFF_RUNNING: u32 = 0x40;
+pub(crate) const IFF_MULTICAST: u32 = 0x1000;
+pub(crate) const IFF_LOWER_UP: u32 = 0x1_0000;
+
+// Addresses.
+pub(crate) const IFA_ADDRESS: u16 = 1;
+pub(crate) const IFA_LOCAL: u16 = 2;
+pub(crate) const IFA_FLAGS: u16 = 8;
+
+/// On IPv4 addresses the same bit means "secondary".
+pub(crate) const IFA_F_TEMPORARY: u32 = 0x01;
+pub(crate) const IFA_F_NODAD: u32 = 0x02;
+pub(crate) const IFA_F_DADFAILED: u32 = 0x08;
+pub(crate) const IFA_F_DEPRECATED: u32 = 0x20;
+pub(crate) const IFA_F_TENTATIVE: u32 = 0x40;
+pub(crate) const IFA_F_PERMANENT: u32 = 0x80;
