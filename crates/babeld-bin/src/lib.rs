@@ -1,3 +1,5 @@
 //! The babeld daemon and its control program, as a library for both binaries and the tests.
 
 pub mod node;
+
+pub mod fib;
