@@ -1,32 +1,19 @@
 //! How a route is chosen: eligibility, band, rank, price, metric.
+//!
+//! [`QosPolicy`] judges the candidates that the engine shows it and can do no more than that:
+//! whatever it prefers, only a finite and feasible route is ever used (RFC 8966 §3.6).
+//!
+//! With no price anywhere and no limit set, its order is exactly that of
+//! [`babel_core::policy::BabelMetric`], which is stock babeld's.
 
-use babel_core::policy::{
-    BabelMetric, Candidate, ChangeReason, MetricKey, Move, SelectionPolicy, Step, Verdict,
-};
-use babel_core::prefix::RouteKey;
-use babel_price_tlv::RoutePrice;
+#![warn(missing_docs)]
 
-/// The policy of design §4.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct QosPolicy {}
+mod key;
+mod limit;
+mod policy;
+mod price_step;
 
-impl SelectionPolicy<RoutePrice> for QosPolicy {
-    type Key = MetricKey;
-    fn judge(
-        &self,
-        key: &RouteKey,
-        candidates: &[Candidate<RoutePrice>],
-        verdicts: &mut Vec<Verdict<MetricKey>>,
-    ) {
-        BabelMetric.judge(key, candidates, verdicts);
-    }
-    fn when(&self, _: &MetricKey, _: &MetricKey) -> Move {
-        Move::WhenSmoothed
-    }
-    fn reason(&self, _: &MetricKey, _: &MetricKey) -> ChangeReason {
-        ChangeReason::Metric
-    }
-    fn steps(&self, key: &MetricKey) -> Vec<Step> {
-        key.steps()
-    }
-}
+pub use key::QosKey;
+pub use limit::{MaxPrice, MaxPrices};
+pub use policy::QosPolicy;
+pub use price_step::{PriceScale, PriceStep};
