@@ -31,6 +31,9 @@ pub enum KernelOrigin {
     Protocol(u8),
 }
 
+/// Linux's protocol number of routes that an administrator added without naming a protocol.
+const PROTO_BOOT: u8 = 3;
+
 /// Bounds on a prefix length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PlenRange {
@@ -97,11 +100,53 @@ pub struct Filters {
     pub install: Vec<Rule>,
 }
 
+impl PlenRange {
+    /// Whether a length lies within.
+    const fn holds(self, plen: u8) -> bool {
+        self.min <= plen && plen <= self.max
+    }
+}
+
 impl Rule {
     /// Whether all selectors match.
     pub fn matches(&self, subject: &Subject<'_>) -> bool {
-        let _ = subject;
-        todo!("filter")
+        let key = &subject.key;
+        self.family.is_none_or(|family| family == key.family())
+            && self.ip.is_none_or(|ip| ip.covers(key.dst()))
+            && self.plen.is_none_or(|range| range.holds(key.dst().plen()))
+            && self.src_ip.is_none_or(|ip| ip.covers(key.src()))
+            && self
+                .src_plen
+                .is_none_or(|range| range.holds(key.src().plen()))
+            && self
+                .neigh
+                .is_none_or(|address| subject.neighbour == as_ipv6(address))
+            && self.id.is_none_or(|id| subject.router_id == Some(id))
+            && self
+                .interface
+                .as_deref()
+                .is_none_or(|name| subject.interface == Some(name))
+            && self.matches_origin(subject.kernel)
+    }
+
+    /// `proto` and `local`. A rule with neither takes what it is given, but of kernel routes
+    /// neither local addresses nor those added by hand: they have to be asked for.
+    fn matches_origin(&self, kernel: Option<KernelOrigin>) -> bool {
+        match (kernel, self.local, self.proto) {
+            (None, local, proto) => !local && proto.is_none(),
+            (Some(KernelOrigin::Local), local, proto) => local && proto.is_none(),
+            (Some(KernelOrigin::Protocol(_)), true, _) => false,
+            (Some(KernelOrigin::Protocol(is)), false, Some(wanted)) => is == wanted,
+            (Some(KernelOrigin::Protocol(is)), false, None) => is != PROTO_BOOT,
+        }
+    }
+}
+
+/// Neighbours have IPv6 addresses only; an IPv4 one matches none.
+const fn as_ipv6(address: IpAddr) -> Option<Ipv6Addr> {
+    match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(address),
     }
 }
 

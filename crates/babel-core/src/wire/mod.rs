@@ -8,7 +8,10 @@
 //! Nothing here allocates per TLV, panics on input, or knows about neighbours and routes.
 
 mod addr;
+mod kind;
+mod octets;
 mod reader;
+mod state;
 mod subtlv;
 mod tlv;
 mod writer;
@@ -30,3 +33,10 @@ pub const HEADER_LEN: usize = 4;
 pub const IPV6_UDP_LEN: u32 = 48;
 /// The least packet size every node takes, whatever its MTU (RFC 8966 §4).
 pub const MIN_PACKET_LEN: usize = 512;
+
+/// Hello flag: the seqno is of the sender's Unicast Hellos (RFC 8966 §4.6.5).
+const HELLO_UNICAST: u16 = 0x8000;
+/// Update flag: the prefix becomes the default prefix (RFC 8966 §4.6.9).
+const UPDATE_PREFIX: u8 = 0x80;
+/// Update flag: the prefix holds the router-id (RFC 8966 §4.6.9).
+const UPDATE_ROUTER_ID: u8 = 0x40;
