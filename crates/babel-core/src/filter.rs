@@ -120,7 +120,7 @@ impl Rule {
                 .is_none_or(|range| range.holds(key.src().plen()))
             && self
                 .neigh
-                .is_none_or(|address| subject.neighbour == as_ipv6(address))
+                .is_none_or(|address| subject.neighbour.map(IpAddr::V6) == Some(address))
             && self.id.is_none_or(|id| subject.router_id == Some(id))
             && self
                 .interface
@@ -142,14 +142,6 @@ impl Rule {
     }
 }
 
-/// Neighbours have IPv6 addresses only; an IPv4 one matches none.
-const fn as_ipv6(address: IpAddr) -> Option<Ipv6Addr> {
-    match address {
-        IpAddr::V4(_) => None,
-        IpAddr::V6(address) => Some(address),
-    }
-}
-
 /// The action of the first rule that matches.
 pub fn first_match<'r>(rules: &'r [Rule], subject: &Subject<'_>) -> Option<&'r Action> {
     rules
@@ -157,3 +149,6 @@ pub fn first_match<'r>(rules: &'r [Rule], subject: &Subject<'_>) -> Option<&'r A
         .find(|rule| rule.matches(subject))
         .map(|rule| &rule.action)
 }
+
+#[cfg(test)]
+mod tests;

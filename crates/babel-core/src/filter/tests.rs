@@ -6,7 +6,10 @@ fn key(dst: &str) -> RouteKey {
 }
 
 fn from(dst: &str, src: &str) -> RouteKey {
-    let (dst, src) = (dst.parse().expect("a prefix"), src.parse().expect("a prefix"));
+    let (dst, src) = (
+        dst.parse().expect("a prefix"),
+        src.parse().expect("a prefix"),
+    );
     RouteKey::source_specific(dst, src).expect("one family")
 }
 
@@ -107,9 +110,18 @@ fn src_ip_and_src_lengths_look_at_the_source_prefix() {
         ..Rule::default()
     };
     assert!(rule.matches(&bare(from("::/0", "2001:db8:1::/48"))));
-    assert!(!rule.matches(&bare(from("::/0", "2001:db8::/32"))), "too short");
-    assert!(!rule.matches(&bare(from("::/0", "2001:dff:1::/48"))), "outside");
-    assert!(!rule.matches(&bare(key("2001:db8:1::/48"))), "no source prefix");
+    assert!(
+        !rule.matches(&bare(from("::/0", "2001:db8::/32"))),
+        "too short"
+    );
+    assert!(
+        !rule.matches(&bare(from("::/0", "2001:dff:1::/48"))),
+        "outside"
+    );
+    assert!(
+        !rule.matches(&bare(key("2001:db8:1::/48"))),
+        "no source prefix"
+    );
 }
 
 #[test]
@@ -190,7 +202,10 @@ fn local_matches_local_addresses_only() {
     };
     assert!(rule.matches(&kernel(KernelOrigin::Local)));
     assert!(!rule.matches(&kernel(KernelOrigin::Protocol(4))));
-    assert!(!rule.matches(&bare(key("10.0.0.0/8"))), "not a kernel route");
+    assert!(
+        !rule.matches(&bare(key("10.0.0.0/8"))),
+        "not a kernel route"
+    );
 }
 
 #[test]
@@ -203,7 +218,10 @@ fn proto_matches_that_protocol_only_boot_included() {
         assert!(rule.matches(&kernel(KernelOrigin::Protocol(proto))));
         assert!(!rule.matches(&kernel(KernelOrigin::Protocol(proto ^ 1))));
         assert!(!rule.matches(&kernel(KernelOrigin::Local)));
-        assert!(!rule.matches(&bare(key("10.0.0.0/8"))), "not a kernel route");
+        assert!(
+            !rule.matches(&bare(key("10.0.0.0/8"))),
+            "not a kernel route"
+        );
     }
 }
 
@@ -213,7 +231,10 @@ fn without_proto_or_local_neither_local_addresses_nor_boot_routes_match() {
     assert!(!rule.matches(&kernel(KernelOrigin::Local)));
     assert!(!rule.matches(&kernel(KernelOrigin::Protocol(3))), "boot");
     for proto in [2, 4, 9, 186] {
-        assert!(rule.matches(&kernel(KernelOrigin::Protocol(proto))), "{proto}");
+        assert!(
+            rule.matches(&kernel(KernelOrigin::Protocol(proto))),
+            "{proto}"
+        );
     }
 }
 
