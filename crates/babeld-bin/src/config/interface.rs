@@ -1,0 +1,140 @@
+//! Options of one interface, as given, and what they come to once the kernel has told its part.
+
+use super::settings::Settings;
+use babel_core::config::LinkConfig;
+use babel_core::types::Metric;
+use std::time::Duration;
+
+/// The `type` of an interface. `auto` is the absence of one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LinkType {
+    /// `wired`
+    Wired,
+    /// `wireless`
+    Wireless,
+    /// `tunnel`
+    Tunnel,
+}
+
+/// What the kernel tells of an interface's kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Medium {
+    /// Nothing certain: bridges, veth, anything new.
+    #[default]
+    Unknown,
+    /// Ethernet and the like. Treated as unknown: stock babeld never concludes "wired" by itself.
+    Wired,
+    /// The kernel's wireless extensions answer for it.
+    Wireless,
+    /// A tunnel. Treated as unknown, as stock babeld does.
+    Tunnel,
+}
+
+/// Options of an interface; `None` where nothing was said, or `auto` was.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct InterfaceOptions {
+    /// `type`
+    pub link_type: Option<LinkType>,
+    /// `rxcost`, 1..65535.
+    pub rxcost: Option<u16>,
+    /// `hello-interval`, above zero and at most 655.35 s.
+    pub hello_interval: Option<Duration>,
+    /// `update-interval`, above zero and at most 655.35 s.
+    pub update_interval: Option<Duration>,
+    /// `link-quality`
+    pub link_quality: Option<bool>,
+    /// `split-horizon`
+    pub split_horizon: Option<bool>,
+    /// `v4-via-v6`
+    pub v4_via_v6: Option<bool>,
+    /// `price`: our fee per megabyte on this interface, instead of the node's.
+    pub price: Option<u32>,
+    /// `enable-timestamps`
+    pub enable_timestamps: Option<bool>,
+    /// `rtt-decay`, 1..256, in units of 1/256.
+    pub rtt_decay: Option<u16>,
+    /// `rtt-min`
+    pub rtt_min: Option<Duration>,
+    /// `rtt-max`
+    pub rtt_max: Option<Duration>,
+    /// `max-rtt-penalty`, 1..65535.
+    pub max_rtt_penalty: Option<u16>,
+    /// `unicast`
+    pub unicast: Option<bool>,
+    /// `rfc6126-compatible`
+    pub rfc6126_compatible: Option<bool>,
+    /// `probe-mtu`
+    pub probe_mtu: Option<bool>,
+    /// `accept-bad-signatures`
+    pub accept_bad_signatures: Option<bool>,
+}
+
+impl InterfaceOptions {
+    /// Takes over whatever `later` says; what it leaves open stays.
+    pub fn merge(&mut self, later: &Self) {
+        macro_rules! take {
+            ($($field:ident)*) => { $(self.$field = later.$field.or(self.$field);)* };
+        }
+        take!(link_type rxcost hello_interval update_interval link_quality split_horizon v4_via_v6);
+        take!(price enable_timestamps rtt_decay rtt_min rtt_max max_rtt_penalty unicast);
+        take!(rfc6126_compatible probe_mtu accept_bad_signatures);
+    }
+}
+
+/// One interface and its options.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InterfaceSettings {
+    /// The kernel's name for it; it need not exist yet.
+    pub name: String,
+    /// What was said of it, without `default`.
+    pub options: InterfaceOptions,
+}
+
+/// No Hello is sent more often than this, whatever is asked for.
+const HELLO_FLOOR: Duration = Duration::from_millis(5);
+/// The longest interval that fits a TLV: 65535 centiseconds.
+const LONGEST_INTERVAL: Duration = Duration::from_millis(655_350);
+
+impl Settings {
+    /// The options of `name`: its own where given, else those of `default`.
+    pub fn interface_options(&self, name: &str) -> InterfaceOptions {
+        let mut options = self.defaults.clone();
+        if let Some(interface) = self.interfaces.iter().find(|i| i.name == name) {
+            options.merge(&interface.options);
+        }
+        options
+    }
+
+    /// Settings of the link `name` with every default worked out.
+    pub fn link_config(&self, name: &str, medium: Medium) -> LinkConfig {
+        let options = self.interface_options(name);
+        let link_type = options.link_type.or(match medium {
+            Medium::Wireless => Some(LinkType::Wireless),
+            _ if self.all_wireless => Some(LinkType::Wireless),
+            Medium::Unknown | Medium::Wired | Medium::Tunnel => None,
+        });
+        let wired = link_type == Some(LinkType::Wired);
+        let wireless = link_type == Some(LinkType::Wireless);
+        let hello_interval = options
+            .hello_interval
+            .unwrap_or(if wireless {
+                self.wireless_hello_interval
+            } else {
+                self.wired_hello_interval
+            })
+            .max(HELLO_FLOOR);
+        let rxcost = options.rxcost.unwrap_or(if wireless { 256 } else { 96 });
+        LinkConfig {
+            name: name.to_owned(),
+            hello_interval,
+            update_interval: options
+                .update_interval
+                .unwrap_or(hello_interval * 4)
+                .clamp(HELLO_FLOOR, LONGEST_INTERVAL),
+            rxcost: Metric(rxcost),
+            link_quality: options.link_quality.unwrap_or(wireless),
+            split_horizon: options.split_horizon.unwrap_or(wired),
+            v4_via_v6: options.v4_via_v6.unwrap_or(true),
+        }
+    }
+}

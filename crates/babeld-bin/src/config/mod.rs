@@ -1,0 +1,125 @@
+//! The configuration language, as stock babeld's, with errors that name the place and the word.
+//!
+//! Nothing here touches the system: named files are read, and [`Settings`] come out. Lines are
+//! understood by [`parse_statement`] and applied by [`Settings::apply`]; so files, `-C` and the
+//! control socket share one reader.
+//!
+//! A statement is one line. Blanks are space, tab and carriage return; `#` begins a comment
+//! anywhere; a word has at most 254 octets. Values marked *text* may be quoted (`"a b"`, with `\`
+//! before any character). Integers are C's: `10`, `0x10`, `010`. *Bool* is `true`, `yes`, `false`,
+//! `no`, or `auto` or `default`, which mean "not said" on interfaces and false elsewhere.
+//! A prefix is `ADDRESS/LENGTH`, an address, or `default` for `::/0`; host bits are cleared.
+//!
+//! # Statements
+//!
+//! | statement | argument | range | default |
+//! | --- | --- | --- | --- |
+//! | `interface NAME OPTION…` | text, options | | |
+//! | `default OPTION…` | options for all interfaces, wherever it stands | | |
+//! | `in`, `out`, `redistribute`, `install` | selectors and actions | | see below |
+//! | `key id ID type TYPE value HEX` | words in any order | 1–64 octets `hmac-sha256`, 1–32 `blake2s128` | |
+//! | `protocol-port` | integer | 1–65535 | 6696 |
+//! | `protocol-group` | IPv6 multicast address | | `ff02::1:6` |
+//! | `kernel-priority` | integer | 0–65535 | 0 |
+//! | `reflect-kernel-metric` | bool | | false |
+//! | `allow-duplicates` | integer | 0–65535 | never |
+//! | `local-port`, `local-port-readwrite` | TCP port of `::1`; the last of these four wins | 1–65535 | none |
+//! | `local-path`, `local-path-readwrite` | text, a Unix socket | | none |
+//! | `export-table` | integer | 0–65535 | 254 |
+//! | `import-table` | integer; each adds one | 0–65535 | 254 |
+//! | `kernel-check-interval` | seconds; 0 is never | 0–65535 | 300 |
+//! | `shutdown-delay-ms` | milliseconds | 0–65535 | 0 |
+//! | `link-detect` | bool | | false |
+//! | `random-id` | bool | | false |
+//! | `daemonise` | bool | | false |
+//! | `skip-kernel-setup` | bool | | false |
+//! | `ipv6-subtrees` | bool; subtrees are always used | | |
+//! | `state-file` | text; `""` is none | | `/var/lib/babel-state` |
+//! | `log-file` | text; `""` is the default | | standard error; `/var/log/babeld.log` if daemonised |
+//! | `pid-file` | text; `""` is none | | `/var/run/babeld.pid` |
+//! | `debug` | integer | 0–2147483647 | 0 |
+//! | `smoothing-half-life` | seconds; 0 is off | 0–65535 | 4 |
+//! | `router-id` | 8 hex octets with `:` or `-`, or a MAC address | not all zeroes or ones | from an interface |
+//! | `metrics-port` | port of `::1`, or `ADDRESS:PORT` | 1–65535 | off |
+//! | `price`, `fee` | our fee per megabyte; the last wins | 0–4294967294 | off |
+//! | `price-unit` | integer | 0–65535 | 0 |
+//! | `price-sub-tlv` | integer | 4–127 | 112 |
+//! | `max-price {N\|none} [ip PREFIX]` | limit; one for each prefix | 0–4294967294 | none |
+//! | `require-price` | bool | | false |
+//! | `prefer` | `quality` or `price` | | `quality` |
+//!
+//! # Interface options
+//!
+//! | option | argument | range | default |
+//! | --- | --- | --- | --- |
+//! | `type` | `auto`, `wired`, `wireless`, `tunnel` | | `auto` |
+//! | `rxcost` | integer | 1–65535 | 96; 256 if wireless |
+//! | `hello-interval` | seconds | 0.001–655.35 (5 ms at least is used) | 4, or `-h`, `-H` |
+//! | `update-interval` | seconds | 0.001–655.35 | 4 hello intervals |
+//! | `link-quality` | bool | | if wireless |
+//! | `split-horizon` | bool | | if `type wired` |
+//! | `v4-via-v6` | bool | | true |
+//! | `price`, `fee` | instead of the node's | 0–4294967294 | the node's |
+//! | `enable-timestamps`, `unicast`, `rfc6126-compatible`, `probe-mtu` | bool | | no effect yet |
+//! | `rtt-decay` | 1/256 | 1–256 | no effect yet |
+//! | `rtt-min`, `rtt-max` | milliseconds | 0.001–600000 | no effect yet |
+//! | `max-rtt-penalty` | integer | 1–65535 | no effect yet |
+//! | `accept-bad-signatures` | bool | | no effect yet |
+//! | `key ID` | | | refused until authentication is there |
+//!
+//! # Filter rules
+//!
+//! First match wins. No match: `in`, `out` and `install` allow, `redistribute` denies; after all
+//! rules come `redistribute local allow` and `install allow`.
+//!
+//! | word | argument | range |
+//! | --- | --- | --- |
+//! | `ip`, `src-ip` | prefix | |
+//! | `eq`, `le`, `ge`, `src-eq`, `src-le`, `src-ge` | length; several all hold | 0–128 |
+//! | `neigh` | address | |
+//! | `id` | router-id | |
+//! | `proto` | integer; 0 is none | 0–255 |
+//! | `local` | | |
+//! | `if` | text | |
+//! | `allow`, `deny`, `metric N` | the last of them wins | 1–65535, which is `deny` |
+//! | `price` | not in `install` | 0–4294967294 |
+//! | `src-prefix` | prefix; `redistribute` only | |
+//! | `table` | `install` only | 1–65535 |
+//! | `pref-src` | address; `install` only | |
+//!
+//! All of `ip`, `src-ip`, `src-prefix`, `pref-src` are of one family, and lengths are that
+//! family's. With none of them, a rule with a length is for IPv6 only.
+//!
+//! # Accepted without effect
+//!
+//! `diversity`, `diversity-factor`, `first-rule-priority`, `first-table-number`, `ubus-bindings`,
+//! `metric-factor`; on interfaces `channel`, `interfering`, `noninterfering`, `faraway`. Each word
+//! is warned of once. `wired BOOL` means `type`.
+
+mod check;
+mod error;
+mod interface;
+mod key;
+mod lexer;
+mod load;
+mod parse;
+mod parse_filter;
+mod parse_global;
+mod parse_interface;
+mod parse_key;
+mod settings;
+mod statement;
+mod value;
+
+pub use check::{Report, check};
+pub use error::{ConfigError, Origin, Place, Warning};
+pub use interface::{InterfaceOptions, InterfaceSettings, LinkType, Medium};
+pub use key::{Key, KeyType};
+pub use parse::{Parsed, parse_statement};
+pub use settings::{MAIN_TABLE, MAX_IMPORT_TABLES, Settings};
+pub use statement::{
+    Command, FilterKind, Global, LocalAddress, LocalSocket, MaxPrice, Prefer, Statement,
+};
+
+pub(crate) use parse_global::{DEAREST, is_link_local_group};
+pub(crate) use value::{parse_integer, parse_thousands};

@@ -1,0 +1,195 @@
+//! Options of an interface, as on `interface` and `default` lines.
+
+use super::error::ConfigError;
+use super::interface::{InterfaceOptions, LinkType};
+use super::lexer::{Line, Word, shown};
+use super::parse_global::price;
+
+/// Every option, ours and stock's of all ages.
+const OPTIONS: [&str; 24] = [
+    "type",
+    "rxcost",
+    "hello-interval",
+    "update-interval",
+    "link-quality",
+    "split-horizon",
+    "v4-via-v6",
+    "price",
+    "fee",
+    "enable-timestamps",
+    "rtt-decay",
+    "rtt-min",
+    "rtt-max",
+    "max-rtt-penalty",
+    "unicast",
+    "rfc6126-compatible",
+    "probe-mtu",
+    "key",
+    "accept-bad-signatures",
+    "wired",
+    "faraway",
+    "channel",
+    "interfering",
+    "noninterfering",
+];
+
+/// Whether `word` is an option of interfaces.
+pub(super) fn is_option(word: &str) -> bool {
+    OPTIONS.contains(&word)
+}
+
+/// Reads options up to the end of the line; the last of several wins.
+pub(super) fn options(
+    line: &mut Line<'_>,
+    options: &mut InterfaceOptions,
+) -> Result<(), ConfigError> {
+    while !line.at_end() {
+        let word = line.word("an interface option")?;
+        let known = common(line, &word, options)?
+            || later(line, &word, options)?
+            || obsolete(line, &word, options)?;
+        if !known {
+            let reason = format!("'{}' is not an interface option", shown(&word.text));
+            return Err(line.unknown(&word, reason, &OPTIONS));
+        }
+    }
+    Ok(())
+}
+
+/// The options that do what they say.
+fn common(
+    line: &mut Line<'_>,
+    word: &Word,
+    options: &mut InterfaceOptions,
+) -> Result<bool, ConfigError> {
+    let name = word.text.as_str();
+    match name {
+        "type" => {
+            options.link_type = line.choice(
+                name,
+                &[
+                    ("auto", None),
+                    ("default", None),
+                    ("wired", Some(LinkType::Wired)),
+                    ("wireless", Some(LinkType::Wireless)),
+                    ("tunnel", Some(LinkType::Tunnel)),
+                ],
+            )?;
+        }
+        "rxcost" => options.rxcost = Some(line.integer16(name, 1..=u16::MAX)?),
+        "hello-interval" => options.hello_interval = Some(line.seconds(name)?),
+        "update-interval" => options.update_interval = Some(line.seconds(name)?),
+        "link-quality" => options.link_quality = line.tristate(name)?,
+        "split-horizon" => options.split_horizon = line.tristate(name)?,
+        "v4-via-v6" => options.v4_via_v6 = line.tristate(name)?,
+        "price" | "fee" => options.price = Some(price(line, name)?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Options that are understood and kept, but do nothing yet.
+fn later(
+    line: &mut Line<'_>,
+    word: &Word,
+    options: &mut InterfaceOptions,
+) -> Result<bool, ConfigError> {
+    let name = word.text.as_str();
+    let harmless = match name {
+        "enable-timestamps" => {
+            options.enable_timestamps = line.tristate(name)?;
+            options.enable_timestamps != Some(true)
+        }
+        "rtt-decay" => {
+            options.rtt_decay = Some(line.integer16(name, 1..=256)?);
+            false
+        }
+        "rtt-min" => {
+            options.rtt_min = Some(line.milliseconds(name)?);
+            false
+        }
+        "rtt-max" => {
+            options.rtt_max = Some(line.milliseconds(name)?);
+            false
+        }
+        "max-rtt-penalty" => {
+            options.max_rtt_penalty = Some(line.integer16(name, 1..=u16::MAX)?);
+            false
+        }
+        "unicast" => {
+            options.unicast = line.tristate(name)?;
+            options.unicast != Some(true)
+        }
+        "rfc6126-compatible" => {
+            options.rfc6126_compatible = line.tristate(name)?;
+            options.rfc6126_compatible != Some(true)
+        }
+        "probe-mtu" => {
+            options.probe_mtu = line.tristate(name)?;
+            options.probe_mtu != Some(true)
+        }
+        "accept-bad-signatures" => {
+            options.accept_bad_signatures = line.tristate(name)?;
+            true
+        }
+        "key" => {
+            line.word("the key's id for 'key'")?;
+            let reason = "MAC authentication is not available yet, and an interface that asks for \
+                          it must not run without";
+            return Err(line.error(word, reason));
+        }
+        _ => return Ok(false),
+    };
+    if !harmless {
+        line.warn(
+            name,
+            format!("'{name}' is accepted, but not implemented yet: no effect"),
+        );
+    }
+    Ok(true)
+}
+
+/// Options of older versions.
+fn obsolete(
+    line: &mut Line<'_>,
+    word: &Word,
+    options: &mut InterfaceOptions,
+) -> Result<bool, ConfigError> {
+    let name = word.text.as_str();
+    match name {
+        "wired" => {
+            let wired = line.boolean(name)?;
+            options.link_type = Some(if wired {
+                LinkType::Wired
+            } else {
+                LinkType::Wireless
+            });
+            line.warn(
+                name,
+                "Warning: keyword \"wired\" is deprecated -- please use \"type\" instead.",
+            );
+            return Ok(true);
+        }
+        "faraway" => {
+            line.tristate(name)?;
+        }
+        "channel" => {
+            let value = line.word("the number of the channel for 'channel'")?;
+            let number = super::value::parse_integer(&value.text);
+            let named = matches!(value.text.as_str(), "interfering" | "noninterfering");
+            if !named && !number.is_ok_and(|n| (1..=255).contains(&n)) {
+                let takes = "'channel' takes 1 to 255, 'interfering' or 'noninterfering'";
+                return Err(line.bad(&value, "is not a channel", takes));
+            }
+        }
+        "interfering" | "noninterfering" => {
+            line.tristate(name)?;
+        }
+        _ => return Ok(false),
+    }
+    line.warn(
+        name,
+        format!("'{name}' belonged to diversity routing, which is gone since 1.13: no effect"),
+    );
+    Ok(true)
+}
