@@ -15,6 +15,9 @@ pub(crate) const RTM_GETLINK: u16 = 18;
 pub(crate) const RTM_NEWADDR: u16 = 20;
 pub(crate) const RTM_DELADDR: u16 = 21;
 pub(crate) const RTM_GETADDR: u16 = 22;
+pub(crate) const RTM_NEWROUTE: u16 = 24;
+pub(crate) const RTM_DELROUTE: u16 = 25;
+pub(crate) const RTM_GETROUTE: u16 = 26;
 
 // Header flags.
 pub(crate) const NLM_F_REQUEST: u16 = 0x01;
@@ -22,8 +25,10 @@ pub(crate) const NLM_F_ACK: u16 = 0x04;
 pub(crate) const NLM_F_DUMP_INTR: u16 = 0x10;
 /// `NLM_F_ROOT | NLM_F_MATCH`.
 pub(crate) const NLM_F_DUMP: u16 = 0x300;
+pub(crate) const NLM_F_REPLACE: u16 = 0x100;
 pub(crate) const NLM_F_EXCL: u16 = 0x200;
 pub(crate) const NLM_F_CREATE: u16 = 0x400;
+pub(crate) const NLM_F_APPEND: u16 = 0x800;
 /// In an acknowledgment: the request's payload was not echoed.
 pub(crate) const NLM_F_CAPPED: u16 = 0x100;
 /// In an acknowledgment: attributes follow.
@@ -73,3 +78,32 @@ pub(crate) const IFA_F_DADFAILED: u32 = 0x08;
 pub(crate) const IFA_F_DEPRECATED: u32 = 0x20;
 pub(crate) const IFA_F_TENTATIVE: u32 = 0x40;
 pub(crate) const IFA_F_PERMANENT: u32 = 0x80;
+
+// Routes.
+pub(crate) const RTA_DST: u16 = 1;
+pub(crate) const RTA_SRC: u16 = 2;
+pub(crate) const RTA_OIF: u16 = 4;
+pub(crate) const RTA_GATEWAY: u16 = 5;
+pub(crate) const RTA_PRIORITY: u16 = 6;
+pub(crate) const RTA_PREFSRC: u16 = 7;
+pub(crate) const RTA_MULTIPATH: u16 = 9;
+pub(crate) const RTA_TABLE: u16 = 15;
+pub(crate) const RTA_VIA: u16 = 18;
+
+pub(crate) const RTN_UNICAST: u8 = 1;
+pub(crate) const RTN_LOCAL: u8 = 2;
+pub(crate) const RTN_BLACKHOLE: u8 = 6;
+pub(crate) const RTN_UNREACHABLE: u8 = 7;
+pub(crate) const RTN_PROHIBIT: u8 = 8;
+
+/// Stands in the one-octet field for a table number that needs `RTA_TABLE`.
+pub(crate) const RT_TABLE_COMPAT: u8 = 252;
+
+/// The next hop cannot be reached now.
+pub(crate) const RTNH_F_DEAD: u32 = 0x01;
+/// The gateway is taken to be on the link, whatever the addresses say.
+pub(crate) const RTNH_F_ONLINK: u32 = 0x04;
+/// The link has no carrier.
+pub(crate) const RTNH_F_LINKDOWN: u32 = 0x10;
+/// Not configured but learned: a cached exception.
+pub(crate) const RTM_F_CLONED: u32 = 0x200;

@@ -6,18 +6,25 @@
 
 mod abi;
 mod address;
+mod batch;
 mod error;
 mod link;
 mod link_change;
+mod route;
+mod route_codec;
+mod route_dump;
 mod scope;
 mod socket;
 mod wire;
 
 pub use address::{AddressFlags, AddressInfo, DuplicateDetection};
+pub use batch::{Batch, OPERATIONS_PER_SEND};
 pub use error::{Error, Refusal};
 pub use link::{LinkFlags, LinkInfo};
 pub use link_change::NetnsRef;
 pub use nix::errno::Errno;
+pub use route::{Family, MAIN_TABLE, Prefix, Route, RouteKind};
+pub use route_dump::{DumpItem, RouteFilter};
 pub use scope::Scope;
 pub use socket::{ANSWER_TIMEOUT, DumpEnd, RouteSocket};
 pub use wire::Malformed;

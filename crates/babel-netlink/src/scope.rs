@@ -1,7 +1,7 @@
 //! How far an address or a route reaches.
 
 /// How far an address or a route reaches.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Scope {
     /// Everywhere.
     #[default]
@@ -27,6 +27,17 @@ impl Scope {
             254 => Self::Host,
             255 => Self::Nowhere,
             other => Self::Other(other),
+        }
+    }
+
+    pub(crate) fn to_kernel(self) -> u8 {
+        match self {
+            Self::Universe => 0,
+            Self::Site => 200,
+            Self::Link => 253,
+            Self::Host => 254,
+            Self::Nowhere => 255,
+            Self::Other(other) => other,
         }
     }
 }

@@ -28,6 +28,9 @@ pub(crate) const DATAGRAM_OCTETS: usize = 64 * 1024;
 /// How often a dump is begun again because the table changed while it was read.
 const DUMP_ATTEMPTS: u32 = 4;
 
+/// More than the receive buffer can hold.
+const DRAIN_DATAGRAMS: u32 = 10_000;
+
 /// Receive buffer of the request socket: room for a refusal of each message of a full batch.
 const RECEIVE_BUFFER_OCTETS: usize = 1024 * 1024;
 
@@ -176,7 +179,7 @@ impl RouteSocket {
         let mut encoder = Encoder::begin(&mut request, kind, flags);
         fill(&mut encoder);
         encoder.finish();
-        let sequence = self.next_sequence();
+        let sequence = self.next_sequences(1);
         stamp(&mut request, 0, sequence, 0);
         let sent = self.send(&request);
         self.request = request;
@@ -193,7 +196,8 @@ impl RouteSocket {
         loop {
             let (answer, received) = self.receive();
             if let Err(source) = received {
-                self.answer = answer;
+                self.recycle(answer);
+                self.drain();
                 return Err(match source.kind() {
                     io::ErrorKind::WouldBlock => Error::NoAnswer { action: action() },
                     _ => Error::Socket {
@@ -203,7 +207,7 @@ impl RouteSocket {
                 });
             }
             let done = self.read_answers(&answer, sequence, &mut end, each);
-            self.answer = answer;
+            self.recycle(answer);
             match done {
                 None => (),
                 Some(Ok(())) => return Ok(end),
@@ -245,10 +249,15 @@ impl RouteSocket {
         None
     }
 
-    pub(crate) fn next_sequence(&mut self) -> u32 {
-        // Notifications carry 0; a request never does.
-        self.sequence = self.sequence.checked_add(1).unwrap_or(1);
-        self.sequence
+    /// The first of `count` sequence numbers in a row. None is 0, which notifications carry.
+    pub(crate) fn next_sequences(&mut self, count: usize) -> u32 {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if self.sequence >= u32::MAX - count {
+            self.sequence = 0;
+        }
+        let first = self.sequence + 1;
+        self.sequence = self.sequence.saturating_add(count);
+        first
     }
 
     pub(crate) fn send(&self, octets: &[u8]) -> io::Result<()> {
@@ -270,6 +279,30 @@ impl RouteSocket {
             }
         });
         (answer, received)
+    }
+
+    /// Throws away what is queued. After an answer was lost for want of room, what came before
+    /// it still fills the queue, and the next request's answer would be lost too.
+    pub(crate) fn drain(&mut self) {
+        let mut answer = std::mem::take(&mut self.answer);
+        for _ in 0..DRAIN_DATAGRAMS {
+            match receive_into(&self.socket, &mut answer, libc::MSG_DONTWAIT) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // An overrun reported once more; the queue is behind it.
+                Ok(_) | Err(_) => (),
+            }
+        }
+        self.recycle(answer);
+    }
+
+    /// So small that the answers to a batch do not fit.
+    #[cfg(test)]
+    pub(crate) fn shrink_receive_buffer(&self) {
+        setsockopt(&self.socket, sockopt::RcvBuf, &0).expect("a buffer can always be smaller");
+    }
+
+    pub(crate) fn recycle(&mut self, answer: Vec<u8>) {
+        self.answer = answer;
     }
 }
 
