@@ -4,4 +4,10 @@ pub mod cli;
 pub mod config;
 pub mod node;
 
+pub mod clock;
 pub mod fib;
+pub mod identity;
+pub mod log;
+pub mod net;
+pub mod signals;
+pub mod sysctl;
