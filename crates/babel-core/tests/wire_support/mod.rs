@@ -5,7 +5,7 @@
 use babel_core::prefix::{Prefix, RouteKey};
 use babel_core::time::Interval;
 use babel_core::types::{Metric, RouterId, SeqNo};
-use babel_core::wire::{NextHopOut, PacketReader, PacketWriter, Tlv, UpdateOut};
+use babel_core::wire::{NextHopOut, PacketReader, PacketWriter, Tlv, UpdateOut, UpdateTarget};
 use core::net::{IpAddr, Ipv6Addr};
 
 /// The source of every packet here.
@@ -103,5 +103,38 @@ pub(crate) fn update_out(route: &str, router_id: u64) -> UpdateOut<'static> {
         interval: cs(1600),
         next_hop: NextHopOut::Source,
         sub_tlvs: &[],
+    }
+}
+
+/// What a packet with this body says, one short text a TLV: `10.0.0.0/8 by 7 via 192.0.2.1`,
+/// `retract ::/0`, `NoRouterId` for an ignored one, the name for others.
+pub(crate) fn says(body: &str) -> Vec<String> {
+    with_read(body, |tlvs| tlvs.iter().map(brief).collect())
+}
+
+fn brief(tlv: &Tlv<'_>) -> String {
+    match tlv {
+        Tlv::Update(update) => match update.target {
+            UpdateTarget::Wildcard => "retract all".to_owned(),
+            UpdateTarget::Route(key) if update.metric.is_infinite() => format!("retract {key}"),
+            UpdateTarget::Route(key) => format!(
+                "{key} by {} via {}",
+                u64::from_be_bytes(update.router_id.expect("a router-id").0),
+                update.next_hop.expect("a next hop"),
+            ),
+        },
+        Tlv::Ignored(reason) => format!("{reason:?}"),
+        Tlv::RouteRequest(Some(key)) => format!("request {key}"),
+        Tlv::RouteRequest(None) => "request all".to_owned(),
+        Tlv::SeqnoRequest { key, .. } => format!("seqno request {key}"),
+        Tlv::AckRequest { .. } => "ack request".to_owned(),
+        Tlv::Ack { .. } => "ack".to_owned(),
+        Tlv::Hello { .. } => "hello".to_owned(),
+        Tlv::Ihu(_) => "ihu".to_owned(),
+        Tlv::RouterId(id) => format!("router-id {}", u64::from_be_bytes(id.0)),
+        Tlv::NextHop(address) => format!("next hop {address}"),
+        Tlv::Pc { .. } | Tlv::ChallengeRequest { .. } | Tlv::ChallengeReply { .. } => {
+            "authentication".to_owned()
+        }
     }
 }
