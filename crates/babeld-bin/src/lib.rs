@@ -1,5 +1,7 @@
 //! The babeld daemon and its control program, as a library for both binaries and the tests.
 
+pub mod local;
+
 pub mod cli;
 pub mod config;
 pub mod node;

@@ -1,0 +1,157 @@
+//! The tables at one moment, turned into lines as fast as a client reads them.
+//!
+//! A dump of a hundred thousand routes is some twenty megabytes of text. Taking a copy of the
+//! views costs the main loop less than making that text, and a slow client then delays nobody;
+//! and what a monitor is told afterwards fits what the dump said.
+
+use super::{LinkNames, json, line};
+use crate::node::{InterfaceView, Node};
+use babel_core::event::Change;
+use babel_core::view::{NeighbourView, RouteView, XRouteView};
+use babel_price_tlv::RoutePrice;
+use std::vec::IntoIter;
+
+/// Which tables to show, in the order of a dump.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Tables {
+    interfaces: bool,
+    neighbours: bool,
+    xroutes: bool,
+    routes: bool,
+}
+
+impl Tables {
+    const NONE: Self = Self {
+        interfaces: false,
+        neighbours: false,
+        xroutes: false,
+        routes: false,
+    };
+    pub(super) const ALL: Self = Self {
+        interfaces: true,
+        neighbours: true,
+        xroutes: true,
+        routes: true,
+    };
+    pub(super) const INTERFACES: Self = Self {
+        interfaces: true,
+        ..Self::NONE
+    };
+    pub(super) const NEIGHBOURS: Self = Self {
+        neighbours: true,
+        ..Self::NONE
+    };
+    pub(super) const XROUTES: Self = Self {
+        xroutes: true,
+        ..Self::NONE
+    };
+    pub(super) const ROUTES: Self = Self {
+        routes: true,
+        ..Self::NONE
+    };
+}
+
+/// How to write a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    /// `add` lines of the stock protocol.
+    Lines,
+    /// One JSON document a line.
+    Json,
+}
+
+/// Rows still to be written.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    form: Form,
+    names: LinkNames,
+    interfaces: IntoIter<InterfaceView>,
+    neighbours: IntoIter<NeighbourView>,
+    xroutes: IntoIter<XRouteView>,
+    routes: IntoIter<RouteView<RoutePrice>>,
+    weight: usize,
+}
+
+impl Snapshot {
+    /// Copies what is asked for.
+    pub(super) fn take(node: &dyn Node, tables: Tables, form: Form) -> Self {
+        let (engine, now) = (node.engine(), node.now());
+        let interfaces = node.interfaces();
+        let names = LinkNames::of(&interfaces);
+        let keep = |wanted: bool| if wanted { usize::MAX } else { 0 };
+        let snapshot = Self {
+            form,
+            names,
+            interfaces: collect(interfaces.into_iter().take(keep(tables.interfaces))),
+            neighbours: if tables.neighbours {
+                collect(engine.neighbours(now))
+            } else {
+                IntoIter::default()
+            },
+            xroutes: if tables.xroutes {
+                collect(engine.xroutes())
+            } else {
+                IntoIter::default()
+            },
+            routes: if tables.routes {
+                collect(engine.routes(now))
+            } else {
+                IntoIter::default()
+            },
+            weight: 0,
+        };
+        let weight = size_of_val(snapshot.interfaces.as_slice())
+            + size_of_val(snapshot.neighbours.as_slice())
+            + size_of_val(snapshot.xroutes.as_slice())
+            + size_of_val(snapshot.routes.as_slice());
+        Self { weight, ..snapshot }
+    }
+
+    /// Appends rows until `buffer` holds `enough` octets; false if there are no more.
+    pub(super) fn write(&mut self, buffer: &mut String, enough: usize) -> bool {
+        while buffer.len() < enough {
+            if !self.write_row(buffer) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Octets this holds until its last row is written.
+    pub(super) const fn weight(&self) -> usize {
+        self.weight
+    }
+
+    fn write_row(&mut self, out: &mut String) -> bool {
+        if let Some(view) = self.interfaces.next() {
+            match self.form {
+                Form::Lines => line::interface(out, Change::Add, &view),
+                Form::Json => json::push_line(out, &json::Interface::of(&view)),
+            }
+        } else if let Some(view) = self.neighbours.next() {
+            let name = self.names.get(view.link);
+            match self.form {
+                Form::Lines => line::neighbour(out, Change::Add, &view, name),
+                Form::Json => json::push_line(out, &json::Neighbour::of(&view, name)),
+            }
+        } else if let Some(view) = self.xroutes.next() {
+            match self.form {
+                Form::Lines => line::xroute(out, Change::Add, &view),
+                Form::Json => json::push_line(out, &json::XRoute::of(&view)),
+            }
+        } else if let Some(view) = self.routes.next() {
+            let name = self.names.get(view.link);
+            match self.form {
+                Form::Lines => line::route(out, Change::Add, &view, name),
+                Form::Json => json::push_line(out, &json::Route::of(&view, name)),
+            }
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+fn collect<T>(rows: impl Iterator<Item = T>) -> IntoIter<T> {
+    rows.collect::<Vec<_>>().into_iter()
+}
