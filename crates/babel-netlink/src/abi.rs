@@ -107,3 +107,15 @@ pub(crate) const RTNH_F_ONLINK: u32 = 0x04;
 pub(crate) const RTNH_F_LINKDOWN: u32 = 0x10;
 /// Not configured but learned: a cached exception.
 pub(crate) const RTM_F_CLONED: u32 = 0x200;
+
+// Multicast groups.
+pub(crate) const RTNLGRP_LINK: u32 = 1;
+pub(crate) const RTNLGRP_IPV4_IFADDR: u32 = 5;
+pub(crate) const RTNLGRP_IPV4_ROUTE: u32 = 7;
+pub(crate) const RTNLGRP_IPV6_IFADDR: u32 = 9;
+pub(crate) const RTNLGRP_IPV6_ROUTE: u32 = 11;
+
+// Classic BPF.
+pub(crate) const BPF_LD_W_ABS: u16 = 0x20;
+pub(crate) const BPF_JMP_JEQ_K: u16 = 0x15;
+pub(crate) const BPF_RET_K: u16 = 0x06;

@@ -24,6 +24,9 @@ const FLAGS_OFFSET: usize = 6;
 /// Where the sequence number lies in a message's header.
 const SEQUENCE_OFFSET: usize = 8;
 
+/// Where the port lies in a message's header.
+pub(crate) const PORT_ID_OFFSET: usize = 12;
+
 const fn aligned(octets: usize) -> usize {
     octets.saturating_add(3) & !3
 }
@@ -34,6 +37,8 @@ pub(crate) struct Message<'a> {
     pub(crate) kind: u16,
     pub(crate) flags: u16,
     pub(crate) sequence: u32,
+    /// Who caused it: the port of the request, 0 for the kernel itself.
+    pub(crate) port_id: u32,
     pub(crate) payload: &'a [u8],
 }
 
@@ -58,6 +63,7 @@ impl<'a> Messages<'a> {
             kind: read_u16(octets, 4).ok_or(Malformed("header cut short"))?,
             flags: read_u16(octets, FLAGS_OFFSET).ok_or(Malformed("header cut short"))?,
             sequence: read_u32(octets, SEQUENCE_OFFSET).ok_or(Malformed("header cut short"))?,
+            port_id: read_u32(octets, PORT_ID_OFFSET).ok_or(Malformed("header cut short"))?,
             payload,
         };
         self.rest = octets.get(aligned(length)..).unwrap_or_default();
