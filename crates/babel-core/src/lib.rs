@@ -21,6 +21,14 @@ pub mod types;
 pub mod view;
 pub mod wire;
 
+mod cost;
 mod engine;
+mod link;
+mod neighbour;
+mod route;
+mod source;
+mod table;
+mod timer;
+mod txqueue;
 
 pub use engine::Engine;

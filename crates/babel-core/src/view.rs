@@ -179,4 +179,6 @@ pub struct RouteCounts {
     pub unfeasible: usize,
     /// Retracted or expired, held until the neighbours have forgotten.
     pub retracted: usize,
+    /// Prefixes whose selected neighbour is not the eligible one of the best total metric.
+    pub overridden: usize,
 }

@@ -1,0 +1,105 @@
+//! One Babel interface: settings, neighbours, timers, and what waits to be sent.
+
+use crate::config::{LinkConfig, LinkState};
+use crate::table::PrefixId;
+use crate::time::{Instant, Interval};
+use crate::timer::Alarm;
+use crate::txqueue::TxQueue;
+use crate::types::{LinkId, NeighbourId, SeqNo};
+use crate::wire::{IPV6_UDP_LEN, MIN_PACKET_LEN};
+use core::net::Ipv6Addr;
+use core::time::Duration;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+/// The largest UDP payload without jumbograms.
+const MAX_PACKET_LEN: usize = 65535 - 48;
+
+/// A link. Its state is `None` while it is down.
+#[derive(Debug)]
+pub(crate) struct Link<A> {
+    pub(crate) id: LinkId,
+    pub(crate) config: LinkConfig,
+    pub(crate) state: Option<LinkState>,
+    pub(crate) hello_seqno: SeqNo,
+    pub(crate) hellos_sent: u32,
+    pub(crate) hello_alarm: Alarm,
+    pub(crate) update_alarm: Alarm,
+    pub(crate) flush_alarm: Alarm,
+    pub(crate) last_urgent_flush: Option<Instant>,
+    pub(crate) last_dump: Option<Instant>,
+    /// In order of appearance.
+    pub(crate) neighbours: Vec<NeighbourId>,
+    pub(crate) by_address: HashMap<Ipv6Addr, NeighbourId, FixedState>,
+    pub(crate) queue: TxQueue,
+    /// The extension's attribute as last sent, where it was not the default.
+    pub(crate) sent: HashMap<PrefixId, A, FixedState>,
+}
+
+impl<A> Link<A> {
+    /// A link that is down.
+    pub(crate) fn new(id: LinkId, config: LinkConfig, seed: u64) -> Self {
+        let hasher = || FixedState::with_seed(seed);
+        Self {
+            id,
+            config,
+            state: None,
+            hello_seqno: SeqNo(0),
+            hellos_sent: 0,
+            hello_alarm: Alarm::default(),
+            update_alarm: Alarm::default(),
+            flush_alarm: Alarm::default(),
+            last_urgent_flush: None,
+            last_dump: None,
+            neighbours: Vec::new(),
+            by_address: HashMap::with_hasher(hasher()),
+            queue: TxQueue::default(),
+            sent: HashMap::with_hasher(hasher()),
+        }
+    }
+
+    /// Takes the link down: what waited is dropped, timers stop. Neighbours stay until silent.
+    pub(crate) fn take_down(&mut self) {
+        self.state = None;
+        self.hello_alarm.clear();
+        self.update_alarm.clear();
+        self.flush_alarm.clear();
+        self.queue = TxQueue::default();
+        self.sent.clear();
+    }
+
+    /// Octets of the largest packet to send here (RFC 8966 §4).
+    pub(crate) fn max_packet_len(&self) -> usize {
+        let mtu = self
+            .state
+            .map_or(0, |state| state.mtu.saturating_sub(IPV6_UDP_LEN));
+        usize::try_from(mtu)
+            .unwrap_or(MAX_PACKET_LEN)
+            .clamp(MIN_PACKET_LEN, MAX_PACKET_LEN)
+    }
+
+    /// The interval our Hellos promise.
+    pub(crate) fn hello_interval(&self) -> Interval {
+        Interval::from_duration(self.config.hello_interval)
+    }
+
+    /// The interval our IHUs promise: three Hellos (RFC 8966 appendix B).
+    pub(crate) fn ihu_interval(&self) -> Interval {
+        Interval::from_duration(self.config.hello_interval * 3)
+    }
+
+    /// The interval our Updates promise.
+    pub(crate) fn update_interval(&self) -> Interval {
+        Interval::from_duration(self.config.update_interval)
+    }
+
+    /// The longest a TLV that is not urgent may wait (RFC 8966 §3.1).
+    pub(crate) fn patience(&self) -> Duration {
+        (self.config.hello_interval / 2).min(Duration::from_secs(1))
+    }
+
+    /// Whether anybody is there to hear a multicast.
+    pub(crate) fn has_audience(&self) -> bool {
+        self.state.is_some() && !self.neighbours.is_empty()
+    }
+}
