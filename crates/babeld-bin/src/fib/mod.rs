@@ -10,6 +10,8 @@
 //!
 //! It must not decide which route is best, and it does not read the clock.
 
+#[cfg(test)]
+mod fake;
 mod observe;
 mod reconcile;
 mod route;
