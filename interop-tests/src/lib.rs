@@ -1,1 +1,3 @@
 //! Namespaced tests against other Babel daemons, and the simulator.
+
+pub mod sim;

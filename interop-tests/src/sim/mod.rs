@@ -1,0 +1,26 @@
+//! Many engines in virtual time: a whole network in one thread, with nothing left to chance.
+//!
+//! [`World`] runs the same engine as the daemon, a heap of what happens next, and a [`Medium`]
+//! on each wire that delays and loses packets. At every change of any node's forwarding table
+//! the [`oracle`] walks the next hops from every node: a loop, at any instant, ends the run.
+//!
+//! Everything random comes from one seed. [`for_each_seed`] prints the seed of a run that fails;
+//! `SIM_SEED=N` repeats just that run.
+
+mod forwarding;
+mod judge;
+mod medium;
+mod node;
+pub mod oracle;
+mod queue;
+mod seeds;
+mod topology;
+mod traffic;
+mod world;
+
+pub use forwarding::{Forwarding, Hop};
+pub use medium::{Loss, Medium};
+pub use seeds::for_each_seed;
+pub use topology::{Link, Topology};
+pub use traffic::Traffic;
+pub use world::World;

@@ -1,0 +1,380 @@
+//! The network: nodes, wires, and what happens next.
+//!
+//! Time jumps from one thing to the next. Packets that arrive at one instant are handed in before
+//! timers fire, as the daemon does.
+
+use super::forwarding::{Forwarding, Hop};
+use super::medium::{Channel, Medium};
+use super::node::{self, Node};
+use super::oracle;
+use super::queue::{Delivery, Happening, Queue};
+use super::topology::Topology;
+use super::traffic::Traffic;
+use babel_core::Engine;
+use babel_core::event::{Event, FibTarget, Transmit};
+use babel_core::ext::Extension;
+use babel_core::policy::SelectionPolicy;
+use babel_core::prefix::RouteKey;
+use babel_core::time::Instant;
+use babel_core::wire::Destination;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// A timer that fires this often without time passing spins.
+const WAKES_AT_ONE_INSTANT: u32 = 100;
+
+/// A wire and its state.
+struct Wire {
+    up: bool,
+    /// Whether packets get through; a wire may be cut without its ends noticing.
+    whole: bool,
+    /// By the sender's end.
+    channels: [Channel; 2],
+}
+
+/// Makes the extension and the policy of a node.
+type Plugins<X, P> = Box<dyn Fn(usize) -> (X, P)>;
+
+/// A network in virtual time.
+pub struct World<X: Extension, P: SelectionPolicy<X::Attr>> {
+    now: Instant,
+    topology: Topology,
+    nodes: Vec<Node<X, P>>,
+    wires: Vec<Wire>,
+    /// Who announces what.
+    origins: BTreeMap<RouteKey, usize>,
+    queue: Queue,
+    rng: fastrand::Rng,
+    plugins: Plugins<X, P>,
+    traffic: Traffic,
+    check_loops: bool,
+}
+
+impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
+    /// Starts all nodes, within their first second.
+    pub fn new(topology: Topology, seed: u64, plugins: impl Fn(usize) -> (X, P) + 'static) -> Self {
+        let wire = |_| Wire {
+            up: true,
+            whole: true,
+            channels: [Channel::default(); 2],
+        };
+        let origin = |n| node::announces(n).map(|(key, _)| (key, n));
+        let mut world = Self {
+            now: Instant::from_micros(1_000_000),
+            nodes: (0..topology.nodes).map(|_| Node::down()).collect(),
+            wires: topology.links.iter().map(wire).collect(),
+            origins: (0..topology.nodes).flat_map(origin).collect(),
+            topology,
+            queue: Queue::default(),
+            rng: fastrand::Rng::with_seed(seed),
+            plugins: Box::new(plugins),
+            traffic: Traffic::default(),
+            check_loops: true,
+        };
+        for n in 0..world.nodes.len() {
+            let pause = Duration::from_micros(world.rng.u64(..1_000_000));
+            world.run(pause / 8);
+            world.start(n);
+        }
+        world
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some((at, happening)) = self.queue.pop_until(end) {
+            if at > self.now {
+                self.now = at;
+                self.nodes.iter_mut().for_each(|node| node.wakes_now = 0);
+            }
+            match happening {
+                Happening::Arrives(delivery) => self.deliver(&delivery),
+                Happening::Wake(n) => self.wake(n),
+            }
+        }
+        self.now = end;
+        self.nodes.iter_mut().for_each(|node| node.wakes_now = 0);
+    }
+
+    /// Starts a node that is down, with empty tables and a seqno of its own.
+    pub fn start(&mut self, n: usize) {
+        let (extension, policy) = (self.plugins)(n);
+        let seed = self.rng.u64(..);
+        let config = node::config(n, seed, &mut self.rng);
+        let mut engine = Engine::new(config, extension, policy);
+        engine.set_notify(true);
+        self.nodes[n].engine = Some(engine);
+        for (key, xroute) in node::announces(n) {
+            self.tell(n, Event::XRouteUp { key, xroute });
+        }
+        for wire in self.wires_of(n) {
+            if self.wires[wire].up {
+                self.link_up(n, wire);
+            }
+        }
+    }
+
+    /// Stops a node without a word to anyone. Its kernel forgets its routes.
+    pub fn crash(&mut self, n: usize) {
+        let before = self.traffic().requests;
+        self.nodes[n] = Node::down();
+        self.traffic.requests += before - self.traffic().requests;
+    }
+
+    /// Takes a wire down; both ends notice.
+    pub fn wire_down(&mut self, wire: usize) {
+        self.wires[wire].up = false;
+        let link = node::link_id(wire);
+        for n in self.topology.links[wire].ends {
+            self.tell(n, Event::LinkDown { link });
+        }
+    }
+
+    /// Puts a wire up again.
+    pub fn wire_up(&mut self, wire: usize) {
+        self.wires[wire].up = true;
+        for n in self.topology.links[wire].ends {
+            self.link_up(n, wire);
+        }
+    }
+
+    /// Cuts a wire, or mends it, without either end noticing.
+    pub fn set_whole(&mut self, wire: usize, whole: bool) {
+        self.wires[wire].whole = whole;
+    }
+
+    /// Changes the nominal cost of a wire at both ends.
+    pub fn set_cost(&mut self, wire: usize, cost: u16) {
+        self.topology.links[wire].cost = cost;
+        if self.wires[wire].up {
+            self.wire_up(wire);
+        }
+    }
+
+    /// Changes what all wires do to packets.
+    pub fn set_medium(&mut self, medium: Medium) {
+        let links = self.topology.links.iter_mut();
+        links.for_each(|link| link.medium = medium);
+    }
+
+    /// Changes a node's extension or policy, if it is running.
+    pub fn change(&mut self, n: usize, change: impl FnOnce(&mut Engine<X, P>, Instant)) {
+        let now = self.now;
+        if let Some(engine) = &mut self.nodes[n].engine {
+            change(engine, now);
+            self.drain(n);
+        }
+    }
+
+    /// Whether to judge every change of a forwarding table; on unless turned off.
+    pub fn set_check_loops(&mut self, check: bool) {
+        self.check_loops = check;
+    }
+
+    /// The present.
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The shape of the network.
+    pub const fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// A running node.
+    pub fn engine(&self, n: usize) -> Option<&Engine<X, P>> {
+        self.nodes[n].engine.as_ref()
+    }
+
+    /// What was sent since the start.
+    pub fn traffic(&self) -> Traffic {
+        let engines = self.nodes.iter().filter_map(|node| node.engine.as_ref());
+        let of = |engine: &Engine<X, P>| {
+            let counters = engine.counters();
+            counters.seqno_requests_originated + counters.seqno_requests_forwarded
+        };
+        Traffic {
+            requests: self.traffic.requests + engines.map(of).sum::<u64>(),
+            ..self.traffic
+        }
+    }
+
+    /// All prefixes, and who announces them.
+    pub const fn origins(&self) -> &BTreeMap<RouteKey, usize> {
+        &self.origins
+    }
+
+    /// Whether packets get over a wire.
+    pub fn wire_works(&self, wire: usize) -> bool {
+        let ends = self.topology.links[wire].ends;
+        let running = ends.iter().all(|&n| self.nodes[n].engine.is_some());
+        self.wires[wire].up && self.wires[wire].whole && running
+    }
+
+    fn wires_of(&self, n: usize) -> Vec<usize> {
+        let links = self.topology.links.iter().enumerate();
+        links
+            .filter(|(_, link)| link.ends.contains(&n))
+            .map(|(wire, _)| wire)
+            .collect()
+    }
+
+    fn link_up(&mut self, n: usize, wire: usize) {
+        let event = Event::LinkUp {
+            link: node::link_id(wire),
+            config: node::link_config(wire, self.topology.links[wire].cost),
+            state: node::link_state(n, wire),
+        };
+        self.tell(n, event);
+    }
+
+    fn tell(&mut self, n: usize, event: Event<'_>) {
+        let now = self.now;
+        if let Some(engine) = &mut self.nodes[n].engine {
+            engine.handle_event(now, event);
+            self.drain(n);
+        }
+    }
+
+    fn deliver(&mut self, delivery: &Delivery) {
+        if self.wire_works(delivery.wire) {
+            let event = Event::Packet {
+                link: node::link_id(delivery.wire),
+                source: node::link_state(delivery.from, delivery.wire).address,
+                multicast: delivery.multicast,
+                payload: &delivery.payload,
+            };
+            self.tell(delivery.to, event);
+        }
+    }
+
+    fn wake(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        if node.wake != Some(self.now) {
+            return;
+        }
+        node.wake = None;
+        node.wakes_now += 1;
+        assert!(
+            node.wakes_now < WAKES_AT_ONE_INSTANT,
+            "node {n} spins at {:?}",
+            self.now
+        );
+        if let Some(engine) = &mut node.engine {
+            engine.handle_timeout(self.now);
+            self.drain(n);
+        }
+    }
+
+    /// Takes out of a node what came of an event: first what its kernel should hold, which is
+    /// judged at once, then packets, then the rest.
+    fn drain(&mut self, n: usize) {
+        let now = self.now;
+        let node = &mut self.nodes[n];
+        let Some(engine) = &mut node.engine else {
+            return;
+        };
+        let mut changes = Vec::new();
+        while {
+            let before = changes.len();
+            engine.poll_fib(64, &mut changes);
+            changes.len() > before
+        } {}
+        let mut packets = Vec::new();
+        let mut buffer = Vec::new();
+        while let Some(transmit) = engine.poll_transmit(now, &mut buffer) {
+            packets.push((transmit, buffer.clone()));
+        }
+        while engine.poll_notification().is_some() {}
+        while engine.poll_diagnostic().is_some() {}
+        let wake = engine.poll_timeout().map(|at| at.max(now));
+        if wake != node.wake {
+            node.wake = wake;
+            if let Some(at) = wake {
+                self.queue.push(at, Happening::Wake(n));
+            }
+        }
+        for change in &changes {
+            self.nodes[n].apply(change);
+            self.judge(n, &change.key);
+        }
+        for (transmit, payload) in packets {
+            self.send(n, transmit, &payload);
+        }
+    }
+
+    fn judge(&self, n: usize, key: &RouteKey) {
+        if let Some(path) = oracle::find_loop(self, key).filter(|_| self.check_loops) {
+            panic!(
+                "forwarding loop {path:?} for {key} at {:?}, closed by node {n}",
+                self.now
+            );
+        }
+    }
+
+    fn send(&mut self, from: usize, transmit: Transmit, payload: &[u8]) {
+        let wire = node::wire_of(transmit.link);
+        let link = self.topology.links[wire];
+        let [a, b] = link.ends;
+        let to = a + b - from;
+        self.traffic.count(self.now, from, payload);
+        assert!(payload.len() <= 1452, "a packet of {}", payload.len());
+        let reached = match transmit.destination {
+            Destination::Multicast => true,
+            Destination::Unicast(address) => node::has_address(to, wire, address.into()),
+        };
+        let channel = &mut self.wires[wire].channels[usize::from(from == b)];
+        let transit = channel.transit(&link.medium, &mut self.rng);
+        if let (true, Some(delay)) = (reached && self.wires[wire].up, transit) {
+            let delivery = Delivery {
+                wire,
+                from,
+                to,
+                multicast: transmit.destination == Destination::Multicast,
+                payload: payload.to_vec(),
+            };
+            self.queue
+                .push(self.now + delay, Happening::Arrives(delivery));
+        }
+    }
+}
+
+impl<X: Extension, P: SelectionPolicy<X::Attr>> Forwarding for World<X, P> {
+    fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn hop(&self, n: usize, key: &RouteKey) -> Hop {
+        let node = &self.nodes[n];
+        if node.engine.is_none() {
+            return Hop::Dropped;
+        }
+        if self.origins.get(key) == Some(&n) {
+            return Hop::Here;
+        }
+        let Some(FibTarget::Via { link, next_hop, .. }) = node.fib.get(key) else {
+            return Hop::Dropped;
+        };
+        let wire = node::wire_of(*link);
+        let [a, b] = self.topology.links[wire].ends;
+        let to = a + b - n;
+        assert!(
+            node::has_address(to, wire, *next_hop),
+            "node {n} sends packets for {key} to {next_hop}, which nobody on the wire has"
+        );
+        if self.wire_works(wire) {
+            Hop::To(to)
+        } else {
+            Hop::Dropped
+        }
+    }
+}
+
+impl<X: Extension, P: SelectionPolicy<X::Attr>> core::fmt::Debug for World<X, P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now)
+            .field("topology", &self.topology)
+            .finish_non_exhaustive()
+    }
+}
