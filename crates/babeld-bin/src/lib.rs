@@ -4,6 +4,7 @@ pub mod local;
 
 pub mod cli;
 pub mod config;
+pub mod lab;
 pub mod node;
 
 pub mod clock;
