@@ -18,6 +18,9 @@ pub(crate) const RTM_GETADDR: u16 = 22;
 pub(crate) const RTM_NEWROUTE: u16 = 24;
 pub(crate) const RTM_DELROUTE: u16 = 25;
 pub(crate) const RTM_GETROUTE: u16 = 26;
+pub(crate) const RTM_NEWRULE: u16 = 32;
+pub(crate) const RTM_DELRULE: u16 = 33;
+pub(crate) const RTM_GETRULE: u16 = 34;
 
 // Header flags.
 pub(crate) const NLM_F_REQUEST: u16 = 0x01;
@@ -36,8 +39,7 @@ pub(crate) const NLM_F_ACK_TLVS: u16 = 0x200;
 
 pub(crate) const NLMSGERR_ATTR_MSG: u16 = 1;
 
-pub(crate) const NLA_F_NESTED: u16 = 0x8000;
-/// Strips `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER`.
+/// Strips `NLA_F_NESTED` (which the kernel does not ask for here) and `NLA_F_NET_BYTEORDER`.
 pub(crate) const NLA_TYPE_MASK: u16 = 0x3fff;
 
 pub(crate) const AF_UNSPEC: u8 = 0;
@@ -107,6 +109,17 @@ pub(crate) const RTNH_F_ONLINK: u32 = 0x04;
 pub(crate) const RTNH_F_LINKDOWN: u32 = 0x10;
 /// Not configured but learned: a cached exception.
 pub(crate) const RTM_F_CLONED: u32 = 0x200;
+
+// Rules.
+pub(crate) const FRA_PRIORITY: u16 = 6;
+pub(crate) const FRA_FWMARK: u16 = 10;
+pub(crate) const FRA_SUPPRESS_PREFIXLEN: u16 = 14;
+pub(crate) const FRA_TABLE: u16 = 15;
+pub(crate) const FRA_FWMASK: u16 = 16;
+pub(crate) const FRA_PAD: u16 = 18;
+pub(crate) const FRA_PROTOCOL: u16 = 21;
+
+pub(crate) const FR_ACT_TO_TBL: u8 = 1;
 
 // Multicast groups.
 pub(crate) const RTNLGRP_LINK: u32 = 1;

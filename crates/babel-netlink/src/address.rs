@@ -166,3 +166,6 @@ impl RouteSocket {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,3 +112,6 @@ fn extended_text(message: &Message<'_>) -> Option<String> {
         .find(|attribute| attribute.kind == abi::NLMSGERR_ATTR_MSG)
         .map(|attribute| attribute.string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! knows which protocol the daemon speaks; nothing is done asynchronously (see [`RouteSocket`]).
 //! Messages from the kernel are read without trust: what cannot be read is counted and left out.
 
+#![warn(missing_docs)]
+
 mod abi;
 mod address;
 mod batch;
@@ -15,6 +17,7 @@ mod notification;
 mod route;
 mod route_codec;
 mod route_dump;
+mod rule;
 mod scope;
 mod socket;
 mod wire;
@@ -29,6 +32,11 @@ pub use nix::errno::Errno;
 pub use notification::Notification;
 pub use route::{Family, MAIN_TABLE, Prefix, Route, RouteKind};
 pub use route_dump::{DumpItem, RouteFilter};
+pub use rule::{FirewallMark, Rule};
 pub use scope::Scope;
 pub use socket::{ANSWER_TIMEOUT, DumpEnd, RouteSocket};
 pub use wire::Malformed;
+
+#[cfg(test)]
+#[path = "../tests/namespace/mod.rs"]
+mod namespace;

@@ -62,10 +62,10 @@ impl RouteSocket {
         self.change(abi::RTM_NEWLINK, CREATE, action, |encoder| {
             header(encoder, 0, 0, 0);
             encoder.string(abi::IFLA_IFNAME, name);
-            encoder.nested(abi::IFLA_LINKINFO | abi::NLA_F_NESTED, |info| {
+            encoder.nested(abi::IFLA_LINKINFO, |info| {
                 info.string(abi::IFLA_INFO_KIND, "veth");
-                info.nested(abi::IFLA_INFO_DATA | abi::NLA_F_NESTED, |data| {
-                    data.nested(abi::VETH_INFO_PEER | abi::NLA_F_NESTED, |end| {
+                info.nested(abi::IFLA_INFO_DATA, |data| {
+                    data.nested(abi::VETH_INFO_PEER, |end| {
                         header(end, 0, 0, 0);
                         end.string(abi::IFLA_IFNAME, peer);
                         if let Some(netns) = peer_netns {
@@ -84,7 +84,7 @@ impl RouteSocket {
         self.change(abi::RTM_NEWLINK, CREATE, action, |encoder| {
             header(encoder, 0, 0, 0);
             encoder.string(abi::IFLA_IFNAME, name);
-            encoder.nested(abi::IFLA_LINKINFO | abi::NLA_F_NESTED, |info| {
+            encoder.nested(abi::IFLA_LINKINFO, |info| {
                 info.string(abi::IFLA_INFO_KIND, "bridge");
             });
         })
@@ -146,3 +146,6 @@ impl RouteSocket {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -295,6 +295,12 @@ impl RouteSocket {
         self.recycle(answer);
     }
 
+    /// The octets of the last request that was not a batch.
+    #[cfg(test)]
+    pub(crate) fn last_request(&self) -> &[u8] {
+        &self.request
+    }
+
     /// So small that the answers to a batch do not fit.
     #[cfg(test)]
     pub(crate) fn shrink_receive_buffer(&self) {
@@ -335,3 +341,6 @@ pub(crate) fn enlarge_receive_buffer(socket: &Socket, octets: usize) {
         let _ = setsockopt(socket, sockopt::RcvBuf, &octets);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,15 @@
 //! What happens when answers are lost. The ordinary cases are in `tests/routes.rs`.
 
 use super::Batch;
+use crate::namespace::isolated;
 use crate::route::{MAIN_TABLE, Route};
 use crate::socket::RouteSocket;
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
 use std::net::Ipv4Addr;
 
 #[test]
 fn lost_answers_count_as_failures_and_the_socket_recovers() {
-    let test = || {
-        unshare(CloneFlags::CLONE_NEWNET).expect("this test makes a namespace: run it as root");
+    isolated(|| {
         let mut socket = RouteSocket::new().unwrap();
         socket.shrink_receive_buffer();
         let mut batch = Batch::new();
@@ -33,6 +32,5 @@ fn lost_answers_count_as_failures_and_the_socket_recovers() {
             socket.links().is_ok(),
             "answers that come late are told from new ones"
         );
-    };
-    std::thread::spawn(test).join().unwrap();
+    });
 }
