@@ -1,6 +1,8 @@
 //! The babeld daemon and its control program, as a library for both binaries and the tests.
 
 pub mod local;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
 pub mod cli;
 pub mod config;

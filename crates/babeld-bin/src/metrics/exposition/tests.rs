@@ -1,0 +1,115 @@
+use super::*;
+use crate::local::{Identity, LocalCounters};
+use crate::node::{InterfaceView, KernelCounters};
+use babel_core::types::{LinkId, Metric, NeighbourId, RouterId};
+use babel_core::view::{Counters, RouteCounts};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+fn neighbour(id: u32) -> NeighbourView {
+    NeighbourView {
+        id: NeighbourId(id),
+        link: LinkId(1),
+        address: format!("fe80::{id:x}").parse().expect("an address"),
+        reach: 0xF000,
+        ureach: 0,
+        rxcost: Metric(96),
+        txcost: Metric::INFINITY,
+        cost: Metric::INFINITY,
+        routes: 3,
+        hello_age: Some(Duration::from_millis(1500)),
+        ihu_age: None,
+    }
+}
+
+fn numbers(neighbours: u32) -> Numbers {
+    Numbers {
+        identity: Identity {
+            version: "babeld-0".into(),
+            host: "a \"host\"\\".into(),
+            router_id: RouterId([2, 0, 0, 0, 0, 0, 0, 1]),
+        },
+        interfaces: vec![InterfaceView {
+            link: LinkId(1),
+            name: "eth0".into(),
+            up: true,
+            ipv6: None,
+            ipv4: None,
+            down_reason: None,
+        }],
+        neighbours: (0..neighbours)
+            .map(|id| ("eth0".into(), neighbour(id)))
+            .collect(),
+        neighbour_count: neighbours as usize + 7,
+        routes: RouteCounts {
+            selected: 1,
+            feasible: 2,
+            unfeasible: 3,
+            retracted: 4,
+        },
+        xroutes: 5,
+        counters: Counters {
+            tlvs_received: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+            timers_fired: 4,
+            timer_lateness_us_sum: 1_500_000,
+            ..Counters::default()
+        },
+        kernel: KernelCounters::default(),
+        local: LocalCounters::default(),
+        local_clients: 2,
+        started_seconds: 1.0e9,
+    }
+}
+
+#[test]
+fn families_say_what_the_numbers_say() {
+    let text = text(&numbers(1)).expect("a text");
+    for line in [
+        "babel_info{version=\"babeld-0\",my_id=\"02:00:00:00:00:00:00:01\",\
+         host=\"a \\\"host\\\"\\\\\"} 1",
+        "babel_interface_up{interface=\"eth0\"} 1",
+        "babel_neighbour_txcost{interface=\"eth0\",address=\"fe80::\"} 65535",
+        "babel_neighbour_hello_reach_ratio{interface=\"eth0\",address=\"fe80::\"} 0.25",
+        "babel_neighbour_hello_age_seconds{interface=\"eth0\",address=\"fe80::\"} 1.5",
+        "babel_neighbours 8",
+        "babel_routes{state=\"retracted\"} 4",
+        "babel_tlvs_received_total{kind=\"update\"} 7",
+        "babel_tlvs_ignored_total{reason=\"bad_wildcard\"} 0",
+        "babel_route_changes_total{reason=\"neighbour_lost\"} 0",
+        "babel_timer_lateness_seconds_sum 1.5",
+        "babel_timer_lateness_seconds_count 4",
+    ] {
+        assert!(text.lines().any(|one| one == line), "no {line} in\n{text}");
+    }
+    // What is not known has no series.
+    assert!(!text.contains("babel_neighbour_ihu_age_seconds"), "{text}");
+}
+
+#[test]
+fn a_node_without_neighbours_or_interfaces_has_metrics_too() {
+    let numbers = Numbers {
+        interfaces: Vec::new(),
+        ..numbers(0)
+    };
+    let text = text(&numbers).expect("a text");
+    assert!(text.contains("\nbabel_neighbours 7\n"), "{text}");
+}
+
+#[test]
+fn promtool_finds_nothing_to_complain_about() {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool runs; it is in Debian's package `prometheus`");
+    let text = text(&numbers(2)).expect("a text");
+    let mut input = promtool.stdin.take().expect("a pipe");
+    input.write_all(text.as_bytes()).expect("written");
+    drop(input);
+    let output = promtool.wait_with_output().expect("promtool ends");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.trim().is_empty(), "{said}");
+}
