@@ -267,8 +267,8 @@ fn why(
             None => format!("loses at '{step}'"),
         },
         Outcome::Waiting(left, reason) => format!(
-            "better than the route in use, but waits {} more: {reason}",
-            seconds(*left)
+            "better than the route in use, but not taken {}: {reason}",
+            delay(*left)
         ),
         Outcome::Unreachable if view.cost.is_infinite() => {
             "unreachable: the link to this neighbour has an infinite cost".into()
@@ -286,15 +286,13 @@ fn why_selected(
     all: &[CandidateView<RoutePrice>],
     names: &LinkNames,
 ) -> String {
-    let waiting = all
-        .iter()
-        .find(|other| matches!(other.outcome, Outcome::Waiting(..)));
-    if let Some(Outcome::Waiting(left, _)) = waiting.map(|other| &other.outcome) {
-        let better = waiting.map_or_else(String::new, |other| who(other, names));
-        return format!(
-            "in use for now: {better} is better and takes over in {}",
-            seconds(*left)
-        );
+    let waiting = all.iter().find_map(|other| match other.outcome {
+        Outcome::Waiting(left, reason) => Some((who(other, names), left, reason)),
+        _ => None,
+    });
+    if let Some((better, left, reason)) = waiting {
+        let delay = delay(left);
+        return format!("in use still: {better} is better, but not taken {delay}: {reason}");
     }
     let orders = |one: &CandidateView<RoutePrice>| -> Vec<u64> {
         one.steps.iter().map(|step| step.order).collect()
@@ -391,6 +389,15 @@ const fn label(outcome: &Outcome) -> &'static str {
         Outcome::Ineligible(_) => "ineligible",
         Outcome::Filtered => "filtered",
         Outcome::OwnRoute => "own_route",
+    }
+}
+
+/// When a better route is taken; a wait of zero is one for something else than time.
+fn delay(left: std::time::Duration) -> String {
+    if left.is_zero() {
+        "yet".into()
+    } else {
+        format!("for {} more", seconds(left))
     }
 }
 

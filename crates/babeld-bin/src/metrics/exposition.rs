@@ -151,6 +151,11 @@ fn routes(all: &mut Families, numbers: &Numbers) {
         ],
     );
     all.gauge(
+        "babel_routes_overridden",
+        "Prefixes whose selected neighbour is not the eligible one of the best total metric.",
+        count(routes.overridden),
+    );
+    all.gauge(
         "babel_xroutes",
         "Routes of our own that we announce.",
         count(numbers.xroutes),

@@ -47,6 +47,7 @@ fn numbers(neighbours: u32) -> Numbers {
             feasible: 2,
             unfeasible: 3,
             retracted: 4,
+            overridden: 6,
         },
         xroutes: 5,
         counters: Counters {
@@ -74,6 +75,7 @@ fn families_say_what_the_numbers_say() {
         "babel_neighbour_hello_age_seconds{interface=\"eth0\",address=\"fe80::\"} 1.5",
         "babel_neighbours 8",
         "babel_routes{state=\"retracted\"} 4",
+        "babel_routes_overridden 6",
         "babel_tlvs_received_total{kind=\"update\"} 7",
         "babel_tlvs_ignored_total{reason=\"bad_wildcard\"} 0",
         "babel_route_changes_total{reason=\"neighbour_lost\"} 0",
