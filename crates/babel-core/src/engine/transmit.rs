@@ -15,9 +15,7 @@ use crate::time::{Instant, Interval};
 use crate::timer::{Chore, Tick, TimerId};
 use crate::txqueue::{Request, TxQueue, UnicastTlv};
 use crate::types::{LinkId, Metric, NeighbourId, RouterId};
-use crate::wire::{
-    Destination, Full, Ihu, NextHopOut, PacketWriter, SubTlvWriter, TlvKind, UpdateOut,
-};
+use crate::wire::{Destination, Full, Ihu, NextHopOut, PacketWriter, SubTlvWriter, UpdateOut};
 use core::net::IpAddr;
 
 /// The Hello interval of a goodbye: the neighbours notice at once (as stock babeld).
@@ -38,6 +36,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 self.write_multicast(now, id, &mut packet);
             }
             let empty = packet.is_empty();
+            for (total, sent) in self.counters.tlvs_sent.iter_mut().zip(packet.counts()) {
+                *total += u64::from(*sent);
+            }
             *buffer = packet.finish();
             if !empty {
                 self.counters.packets_sent += 1;
@@ -59,20 +60,16 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     fn write_unicast(&mut self, id: LinkId, packet: &mut PacketWriter) -> Option<NeighbourId> {
         let link = self.links.get_mut(&id)?;
         let (neighbour, _) = *link.queue.unicast.front()?;
-        let counters = &mut self.counters;
         let mut full = false;
         link.queue.unicast.retain(|(to, tlv)| {
             if *to != neighbour || full {
                 return true;
             }
-            let (written, kind) = match tlv {
-                UnicastTlv::Ack(opaque) => (packet.ack(*opaque), TlvKind::Ack),
+            let written = match tlv {
+                UnicastTlv::Ack(opaque) => packet.ack(*opaque),
                 UnicastTlv::Request(request) => write_request(packet, request),
             };
-            match written {
-                Ok(()) => count(&mut counters.tlvs_sent, kind),
-                Err(Full) => full = true,
-            }
+            full = written.is_err();
             full
         });
         Some(neighbour)
@@ -90,10 +87,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         };
         if core::mem::take(&mut link.queue.wildcard_retraction) {
-            // The first TLVs of an empty packet of at least 512 octets always fit.
-            if packet.wildcard_retraction().is_ok() {
-                count(&mut self.counters.tlvs_sent, TlvKind::Update);
-            }
+            // With at most a Hello before it in a packet of at least 512 octets, it always fits.
+            let _ = packet.wildcard_retraction();
         }
         if link.queue.hello && stopping {
             self.write_hello(id, packet);
@@ -116,7 +111,6 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         if packet.hello(false, seqno, interval, None).is_ok() {
             link.hello_seqno = seqno;
             link.queue.hello = false;
-            count(&mut self.counters.tlvs_sent, TlvKind::Hello);
         }
     }
 
@@ -139,7 +133,6 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 link.queue.ihus.insert(to);
                 return;
             }
-            count(&mut self.counters.tlvs_sent, TlvKind::Ihu);
         }
     }
 
@@ -149,7 +142,6 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         };
         if link.queue.wildcard_request && packet.route_request(None).is_ok() {
             link.queue.wildcard_request = false;
-            count(&mut self.counters.tlvs_sent, TlvKind::RouteRequest);
         }
     }
 
@@ -226,7 +218,6 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 link.queue.unknown.insert(key);
                 return Err(Full);
             }
-            count(&mut self.counters.tlvs_sent, TlvKind::Update);
         }
         Ok(())
     }
@@ -277,7 +268,6 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             next_hop,
             sub_tlvs: &sub_tlvs,
         })?;
-        count(&mut self.counters.tlvs_sent, TlvKind::Update);
         if learned {
             self.record_distance(now, prefix, router_id, seqno, metric);
         }
@@ -297,7 +287,6 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return Ok(());
         };
         packet.update(&retraction(link, key, router_id, seqno))?;
-        count(&mut self.counters.tlvs_sent, TlvKind::Update);
         link.sent.remove(&prefix);
         Ok(())
     }
@@ -353,19 +342,16 @@ fn dump(queue: &mut TxQueue) -> &mut crate::table::PrefixSet {
     &mut queue.dump
 }
 
-fn write_request(packet: &mut PacketWriter, request: &Request) -> (Result<(), Full>, TlvKind) {
+fn write_request(packet: &mut PacketWriter, request: &Request) -> Result<(), Full> {
     match request {
-        Request::Wildcard => (packet.route_request(None), TlvKind::RouteRequest),
-        Request::Route(key) => (packet.route_request(Some(key)), TlvKind::RouteRequest),
+        Request::Wildcard => packet.route_request(None),
+        Request::Route(key) => packet.route_request(Some(key)),
         Request::Seqno {
             key,
             seqno,
             hop_count,
             router_id,
-        } => (
-            packet.seqno_request(key, *seqno, *hop_count, *router_id),
-            TlvKind::SeqnoRequest,
-        ),
+        } => packet.seqno_request(key, *seqno, *hop_count, *router_id),
     }
 }
 
@@ -393,11 +379,5 @@ fn next_hop<A>(link: &Link<A>, family: Family) -> Option<NextHopOut> {
         (Family::V6, _) => Some(NextHopOut::Source),
         (Family::V4, Some(address)) => Some(NextHopOut::V4(address)),
         (Family::V4, None) => link.config.v4_via_v6.then_some(NextHopOut::Source),
-    }
-}
-
-fn count(counts: &mut [u64; 10], kind: TlvKind) {
-    if let Some(count) = counts.get_mut(kind.index()) {
-        *count += 1;
     }
 }

@@ -1,0 +1,8 @@
+//! The engine as its neighbours see it: octets in, octets out, in virtual time.
+
+mod announcing;
+mod hostile;
+mod links;
+mod requests;
+mod routes;
+mod support;
