@@ -59,14 +59,13 @@ impl<A> Link<A> {
     }
 
     /// Takes the link down: what waited is dropped, timers stop. Neighbours stay until silent.
-    /// Answers the prefixes of which something was still to be said.
-    pub(crate) fn take_down(&mut self) -> Vec<PrefixId> {
+    pub(crate) fn take_down(&mut self) {
         self.state = None;
         self.hello_alarm.clear();
         self.update_alarm.clear();
         self.flush_alarm.clear();
+        self.queue = TxQueue::default();
         self.sent.clear();
-        self.queue.clear()
     }
 
     /// Octets of the largest packet to send here (RFC 8966 §4).

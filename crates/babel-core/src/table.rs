@@ -39,8 +39,6 @@ pub(crate) struct Entry<A> {
     pub(crate) xroute: Option<Box<XRoute>>,
     /// The kernel refuses packets until then, so that they follow no shorter prefix.
     pub(crate) unreachable_until: Option<Tick>,
-    /// A chore will look at the hold.
-    pub(crate) hold_watched: bool,
     pub(crate) announced: Option<Announced>,
     /// Copies of the last urgent update still to be sent.
     pub(crate) repeats: u8,
@@ -63,7 +61,6 @@ impl<A: Copy> Entry<A> {
             selected: None,
             xroute: None,
             unreachable_until: None,
-            hold_watched: false,
             announced: None,
             repeats: 0,
             overridden: false,
@@ -287,11 +284,6 @@ impl PrefixSet {
             self.members.reverse();
             self.sorted = true;
         }
-    }
-
-    /// Empties the set.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = PrefixId> {
-        core::iter::from_fn(|| self.pop())
     }
 
     /// Whether there is no member.

@@ -10,11 +10,13 @@ pub mod lab;
 pub mod node;
 
 pub mod clock;
+pub mod daemon;
 pub mod fib;
 pub mod identity;
 pub mod links;
 pub mod log;
 pub mod net;
+pub mod runtime;
 pub mod signals;
 pub mod sysctl;
 pub mod xroutes;

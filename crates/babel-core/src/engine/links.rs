@@ -79,7 +79,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
-        self.idle.extend(link.take_down());
+        link.take_down();
         self.ready.remove(&id);
         for neighbour in link.neighbours.clone() {
             self.flush_routes(neighbour);
@@ -187,7 +187,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     pub(super) fn shut_down(&mut self) {
         self.stopping = true;
         for link in self.links.values_mut().filter(|link| link.state.is_some()) {
-            let _ = link.queue.clear();
+            link.queue = crate::txqueue::TxQueue::default();
             link.queue.wildcard_retraction = true;
             link.queue.hello = true;
             self.ready.insert(link.id);

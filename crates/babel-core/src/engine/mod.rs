@@ -64,7 +64,7 @@ pub struct Engine<X: Extension, P: SelectionPolicy<X::Attr>> {
     /// Prefixes for which a better route waits, or a new seqno is wanted.
     waiting: HashMap<PrefixId, select::Waiting, FixedState>,
     /// When an attribute was last told ahead of time.
-    told: HashMap<PrefixId, announce::Told, FixedState>,
+    told: HashMap<PrefixId, Instant, FixedState>,
     judgement: select::Judgement<X::Attr, P::Key>,
     notifications: Option<VecDeque<Notification<X::Attr>>>,
     diagnostics: VecDeque<Diagnostic>,

@@ -1,3 +1,41 @@
-//! babeld.
+//! babeld: reads its command line, then runs until told to stop.
 
-fn main() {}
+use babeld::cli::{self, Action, CliError};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os().skip(1)) {
+        Ok(invocation) => act(invocation),
+        Err(error) => fail(&error),
+    }
+}
+
+fn act(invocation: cli::Invocation) -> ExitCode {
+    match invocation.action {
+        Action::Run => {}
+        Action::ShowVersion => {
+            eprintln!("{}", cli::VERSION);
+            return ExitCode::SUCCESS;
+        }
+        Action::Help => {
+            println!("{}", cli::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Action::CheckConfig => {
+            println!("The configuration is good.");
+            return ExitCode::SUCCESS;
+        }
+    }
+    match babeld::daemon::run(invocation.settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn fail(error: &CliError) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::FAILURE
+}

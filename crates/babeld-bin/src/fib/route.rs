@@ -31,6 +31,8 @@ pub enum Action {
     },
     /// Refuse, and say so to the sender.
     Unreachable,
+    /// Something that we never write, seen in the kernel under our mark.
+    Other,
 }
 
 /// One route of ours.
@@ -68,6 +70,7 @@ impl fmt::Display for KernelRoute {
                 ifindex, next_hop, ..
             } => write!(f, "{} via {next_hop} if {ifindex}", self.key)?,
             Action::Unreachable => write!(f, "unreachable {}", self.key)?,
+            Action::Other => write!(f, "{}", self.key)?,
         }
         write!(f, " table {} metric {}", self.table, self.priority)
     }

@@ -78,6 +78,22 @@ impl Devices {
         self.by_index.get(self.index_of.get(name)?)
     }
 
+    /// Whether a device is known and up.
+    pub fn is_up(&self, index: u32) -> bool {
+        self.by_index
+            .get(&index)
+            .is_some_and(|device| device.info.flags.up)
+    }
+
+    /// Whether a device has an address, with any prefix length, that may be announced.
+    pub fn holds(&self, index: u32, address: IpAddr) -> bool {
+        let device = self.by_index.get(&index);
+        let addresses = device.into_iter().flat_map(|device| &device.addresses);
+        addresses
+            .into_iter()
+            .any(|a| a.address == address && is_global(a))
+    }
+
     /// The name of a device.
     pub fn name(&self, index: u32) -> Option<&str> {
         Some(&self.by_index.get(&index)?.info.name)

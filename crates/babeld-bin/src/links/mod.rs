@@ -5,6 +5,7 @@
 //! nothing is polled. This module decides; joining groups and telling the engine is the caller's.
 
 mod devices;
+mod examine;
 mod medium;
 #[cfg(test)]
 mod tests;
@@ -17,8 +18,9 @@ use babel_core::config::LinkState;
 use babel_core::time::Instant;
 use babel_core::types::LinkId;
 use babel_netlink::{AddressInfo, LinkInfo};
+use examine::{NO_LINK_LOCAL, examine};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long a link may be without a link-local address before the operator is told: duplicate
@@ -128,19 +130,33 @@ impl Links {
         Some((link, Some(ifindex)))
     }
 
-    /// A device is new or changed.
-    pub fn device_changed(&mut self, info: LinkInfo) {
-        if !info.flags.up {
-            self.bounced.extend(self.by_index.get(&info.index));
+    /// A device is new or changed. Returns whether it was up and is no more.
+    pub fn device_changed(&mut self, info: LinkInfo) -> bool {
+        let (index, up) = (info.index, info.flags.up);
+        let went_down = !up && self.devices.is_up(index);
+        if went_down {
+            self.bounced.extend(self.by_index.get(&index));
         }
         let names = self.devices.put(info);
         self.dirty.extend(names);
+        went_down
     }
 
-    /// A device is gone.
-    pub fn device_gone(&mut self, index: u32) {
-        if let Some(device) = self.devices.remove(index) {
-            self.dirty.insert(device.info.name);
+    /// A device is gone. Returns the addresses that could be announced and went with it.
+    pub fn device_gone(&mut self, index: u32) -> Vec<(u32, IpAddr)> {
+        let Some(device) = self.devices.remove(index) else {
+            return Vec::new();
+        };
+        self.dirty.insert(device.info.name);
+        let global = device.addresses.iter().filter(|a| is_global(a));
+        global.map(|a| (index, a.address)).collect()
+    }
+
+    /// Changes `link-detect`.
+    pub fn set_link_detect(&mut self, link_detect: bool) {
+        if self.link_detect != link_detect {
+            self.link_detect = link_detect;
+            self.dirty.extend(self.by_name.keys().cloned());
         }
     }
 
@@ -341,51 +357,4 @@ impl Links {
             Err(why) => State::Down(why.to_owned()),
         };
     }
-}
-
-/// Why an interface is down, for people.
-const NO_LINK_LOCAL: &str = "no link-local address";
-/// The smallest MTU of an IPv6 link is 1280; stock babeld copes with less, down to this.
-const SMALLEST_MTU: u32 = 512;
-
-/// Whether Babel can run on a device, and how; else why not.
-fn examine(
-    device: Option<&Device>,
-    link_detect: bool,
-    preferred: Option<Ipv6Addr>,
-) -> Result<(u32, LinkState), &'static str> {
-    let device = device.ok_or("does not exist")?;
-    let flags = device.info.flags;
-    if !flags.up {
-        return Err("is down");
-    }
-    if link_detect && !flags.running {
-        return Err("has no carrier");
-    }
-    let usable = || {
-        device
-            .addresses
-            .iter()
-            .filter(|a| !a.flags.tentative && !a.flags.duplicate)
-    };
-    let link_local = || {
-        usable().filter_map(|a| match a.address {
-            IpAddr::V6(v6) if is_link_local(v6) => Some(v6),
-            _ => None,
-        })
-    };
-    // Keep the one in use: neighbours know us by it.
-    let kept = preferred.filter(|preferred| link_local().any(|a| a == *preferred));
-    let address = kept.or_else(|| link_local().next()).ok_or(NO_LINK_LOCAL)?;
-    let ipv4: Option<Ipv4Addr> = usable().find_map(|a| match a.address {
-        IpAddr::V4(v4) if !v4.is_loopback() => Some(v4),
-        _ => None,
-    });
-    let mtu = device.info.mtu.max(SMALLEST_MTU);
-    Ok((device.info.index, LinkState { address, ipv4, mtu }))
-}
-
-/// fe80::/64 exactly: peers refuse other addresses.
-fn is_link_local(address: Ipv6Addr) -> bool {
-    address.segments()[..4] == [0xfe80, 0, 0, 0]
 }

@@ -81,9 +81,14 @@ impl XRoutes {
     /// A route of an import table is there. `replaces`: it took the place of what held its slot.
     pub fn route_up(&mut self, key: RouteKey, route: Source, replaces: bool) {
         if replaces {
-            self.remove_if(key, |source| source.same_slot(&route));
+            self.slot_taken(key, route);
         }
         self.add(key, route);
+    }
+
+    /// A route that is not for us took the place of what held its slot.
+    pub fn slot_taken(&mut self, key: RouteKey, route: Source) {
+        self.remove_if(key, |source| source.same_slot(&route));
     }
 
     /// A route of an import table is gone.

@@ -34,6 +34,18 @@ pub enum Source {
 }
 
 impl Source {
+    /// What a kernel route is apart from its prefix.
+    pub fn of(route: &Route) -> Self {
+        Self::Route {
+            priority: route.effective_priority(),
+            table: route.table,
+            tos: route.tos,
+            protocol: route.protocol,
+            ifindex: route.oif,
+            gateway: route.gateway,
+        }
+    }
+
     /// The device it is on.
     pub const fn ifindex(&self) -> Option<u32> {
         match self {
@@ -68,15 +80,7 @@ pub fn importable(route: &Route) -> Option<(RouteKey, Source)> {
         return None;
     }
     let key = key_of(route)?;
-    let source = Source::Route {
-        priority: route.effective_priority(),
-        table: route.table,
-        tos: route.tos,
-        protocol: route.protocol,
-        ifindex: route.oif,
-        gateway: route.gateway,
-    };
-    (!key.dst().is_martian()).then_some((key, source))
+    (!key.dst().is_martian()).then(|| (key, Source::of(route)))
 }
 
 /// What a kernel route is for.

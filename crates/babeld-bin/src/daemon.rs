@@ -1,0 +1,243 @@
+//! From a configuration to a running node and to a clean end, in stock babeld's order.
+//!
+//! What fails at start is told on standard error and undone; the exit status is 1. What fails
+//! later never ends the process.
+
+mod clients;
+
+use crate::config::Settings;
+use crate::identity::{self, PidFile};
+use crate::links::Links;
+use crate::log;
+use crate::net::BabelSocket;
+use crate::runtime::{NetlinkKernel, Parts, Running};
+use crate::signals::{Signal, Signals};
+use crate::sysctl::Sysctls;
+use anyhow::{Context, anyhow, bail};
+use babel_core::config::{Config, Limits};
+use babel_core::types::{RouterId, SeqNo};
+use babel_netlink::{Groups, Monitor};
+use clients::{Clients, Wish};
+use std::path::Path;
+
+/// The highest index of a device whose address may make our router-id.
+const LAST_IDENTITY_INDEX: u32 = 255;
+
+/// Runs a node until a signal ends it.
+pub fn run(settings: Settings) -> anyhow::Result<()> {
+    for warning in &settings.warnings {
+        eprintln!("{warning}");
+    }
+    if let Some(path) = settings.log_file_in_use() {
+        log::redirect(path).with_context(|| format!("open({})", path.display()))?;
+    }
+    log::detach_input().context("open(/dev/null)")?;
+    if settings.daemonise {
+        // Before tokio, whose threads and descriptors would not survive.
+        nix::unistd::daemon(true, true).context("daemonise")?;
+    }
+    log::start(settings.debug);
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting tokio")?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&tokio, live(settings))
+}
+
+/// The life of a node.
+async fn live(settings: Settings) -> anyhow::Result<()> {
+    // From here on a signal finds us able to undo what we do.
+    let mut signals = Signals::install().context("signal")?;
+    let _pidfile = match &settings.pid_file {
+        Some(path) => Some(create_pidfile(path)?),
+        None => None,
+    };
+    let mut sysctls = SysctlGuard(Some(Sysctls::default()));
+    let (kernel, monitor) = kernel_setup(&settings, sysctls.get())?;
+    let (kernel, links) = read_devices(&settings, kernel)?;
+    if settings.interfaces.is_empty() {
+        bail!("Eek... asked to run on no interfaces!");
+    }
+    let config = configure(&settings, &links)?;
+    let socket = BabelSocket::bind(settings.protocol_port, settings.protocol_group)
+        .map_err(|error| anyhow!("Couldn't create link local socket: {error}"))?;
+    let state_file = settings.state_file.clone();
+    let shutdown_delay = settings.shutdown_delay;
+    let mut clients = Clients::bind(&settings, config.router_id)?;
+    let mut node = Running::start(Parts {
+        settings,
+        config,
+        socket,
+        kernel,
+        monitor,
+        links,
+        sysctls: sysctls.0.take().unwrap_or_default(),
+    })
+    .context("starting")?;
+    serve(&mut node, &mut clients, &mut signals).await;
+    node.retract();
+    tokio::select! {
+        biased;
+        () = second_exit(&mut signals) => tracing::warn!("leaving at once"),
+        () = tokio::time::sleep(shutdown_delay) => {}
+    }
+    let seqno = node.clean_up();
+    if let Some(path) = &state_file
+        && let Err(error) = identity::save_seqno(path, seqno)
+    {
+        tracing::warn!("creat({}): {error}", path.display());
+    }
+    Ok(())
+}
+
+/// Works until a signal says to leave.
+async fn serve(node: &mut Running, clients: &mut Clients, signals: &mut Signals) {
+    loop {
+        let busy = node.turn();
+        clients.publish(node);
+        let work = async {
+            if busy {
+                tokio::task::yield_now().await;
+            } else {
+                node.idle().await;
+            }
+        };
+        let woken = tokio::select! {
+            biased;
+            signal = signals.next() => Woken::Signal(signal),
+            wish = clients.next() => Woken::Wish(wish),
+            () = work => Woken::Work,
+        };
+        match woken {
+            Woken::Work => {}
+            Woken::Signal(Signal::Exit) => return,
+            Woken::Signal(Signal::Dump) => node.dump_tables(),
+            Woken::Signal(Signal::Check) => {
+                if let Err(refused) = node.check() {
+                    // As stock: without its log it does not go on.
+                    tracing::error!("{refused:?}");
+                    return;
+                }
+            }
+            Woken::Wish(wish) => clients.grant(wish, node),
+        }
+    }
+}
+
+enum Woken {
+    Signal(Signal),
+    Wish(Wish),
+    Work,
+}
+
+async fn second_exit(signals: &mut Signals) {
+    while signals.next().await != Signal::Exit {}
+}
+
+fn create_pidfile(path: &Path) -> anyhow::Result<PidFile> {
+    PidFile::create(path).map_err(|error| {
+        let reason = match error.raw_os_error() {
+            Some(code) => nix::errno::Errno::from_raw(code).desc().to_owned(),
+            None => error.to_string(),
+        };
+        anyhow!("creat({}): {reason}", path.display())
+    })
+}
+
+/// Kernel parameters and sockets.
+fn kernel_setup(
+    settings: &Settings,
+    sysctls: &mut Sysctls,
+) -> anyhow::Result<(NetlinkKernel, Monitor)> {
+    if !settings.skip_kernel_setup {
+        let set_up = sysctls.set_up();
+        set_up.map_err(|error| anyhow!("{error}\nkernel_setup failed."))?;
+    }
+    let open = || -> Result<_, babel_netlink::Error> {
+        let kernel = NetlinkKernel::open()?;
+        let mut monitor = Monitor::new(Groups {
+            links: true,
+            addresses: true,
+            ipv4_routes: true,
+            ipv6_routes: true,
+        })?;
+        // What we write we know already.
+        monitor.ignore_port(kernel.port_id());
+        Ok((kernel, monitor))
+    };
+    open().map_err(|error| anyhow!("{error}\nkernel_setup failed."))
+}
+
+/// All devices there are; the monitor listens already, so nothing is missed.
+fn read_devices(
+    settings: &Settings,
+    mut kernel: NetlinkKernel,
+) -> anyhow::Result<(NetlinkKernel, Links)> {
+    let (devices, addresses) = kernel.devices()?;
+    let mut links = Links::new(settings.link_detect);
+    links.reset(devices, addresses);
+    Ok((kernel, links))
+}
+
+fn configure(settings: &Settings, links: &Links) -> anyhow::Result<Config> {
+    let router_id = router_id(settings, links)?;
+    let saved = settings
+        .state_file
+        .as_deref()
+        .and_then(identity::take_seqno);
+    let seqno = match saved {
+        Some(seqno) => seqno,
+        None => random_seqno()?,
+    };
+    Ok(Config {
+        router_id,
+        seqno,
+        smoothing_half_life: settings.smoothing_half_life,
+        filters: settings.effective_filters(),
+        limits: Limits::default(),
+        seed: identity::random_u64().context("random numbers")?,
+    })
+}
+
+fn random_seqno() -> anyhow::Result<SeqNo> {
+    let [low, high, ..] = identity::random_u64()
+        .context("random numbers")?
+        .to_ne_bytes();
+    Ok(SeqNo(u16::from_ne_bytes([low, high])))
+}
+
+fn router_id(settings: &Settings, links: &Links) -> anyhow::Result<RouterId> {
+    if let Some(id) = settings.router_id {
+        return Ok(id);
+    }
+    if !settings.random_id {
+        let devices = links.devices().iter().map(|device| &device.info);
+        let mut usable = devices.filter(|info| info.index <= LAST_IDENTITY_INDEX);
+        let found = usable.find_map(|info| {
+            identity::router_id_of_hardware(info.hardware_type, &info.hardware_address)
+        });
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        tracing::warn!("Warning: couldn't find router id -- using random value.");
+    }
+    identity::random_router_id().context("random numbers")
+}
+
+/// Puts kernel parameters back if the start fails.
+struct SysctlGuard(Option<Sysctls>);
+
+impl SysctlGuard {
+    fn get(&mut self) -> &mut Sysctls {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl Drop for SysctlGuard {
+    fn drop(&mut self) {
+        if let Some(sysctls) = &mut self.0 {
+            sysctls.restore();
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! The loop that owns everything: engine, sockets, kernel.
+//!
+//! One thread, one owner, no channel on a packet's way. At each wake-up, in this order and with a
+//! budget for each: received packets, what the kernel tells, due timers, packets to send, routes
+//! to write, clients. Received packets come before timers, always: a Hello that waits in the
+//! socket is not missed yet. What is left when a budget is spent is done in the next round, at
+//! once, after others had their turn.
+
+mod chores;
+mod kernel;
+mod links;
+mod listen;
+mod prices;
+mod report;
+mod statement;
+
+pub use kernel::NetlinkKernel;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::fib::{self, BATCH, Fib};
+use crate::links::Links;
+use crate::net::{BabelSocket, Refused as NotReceived, Sent};
+use crate::node::{InterfaceView, KernelCounters, Node, NodeEngine, Refused};
+use crate::sysctl::Sysctls;
+use crate::xroutes::XRoutes;
+use babel_core::config::Config;
+use babel_core::event::{Change, Event, FibChange, Transmit};
+use babel_core::time::Instant;
+use babel_core::types::LinkId;
+use babel_core::wire::Destination;
+use babel_netlink::{Monitor, Notification};
+use chores::{Chores, take};
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+
+/// Packets taken in at one wake-up.
+const RECEIVE_BUDGET: usize = 256;
+/// Packets sent at one wake-up.
+const SEND_BUDGET: usize = 64;
+/// Batches of routes written at one wake-up: some four milliseconds.
+const WRITE_BUDGET: usize = 4;
+/// After the socket had no room, or reported an error.
+const SOCKET_BACKOFF: Duration = Duration::from_millis(5);
+/// A link's trouble with sending is logged this often.
+const COMPLAINT_GAP: Duration = Duration::from_secs(60);
+
+/// Everything a running node owns, clients aside.
+#[derive(Debug)]
+pub struct Running {
+    engine: NodeEngine,
+    settings: Settings,
+    socket: BabelSocket,
+    kernel: NetlinkKernel,
+    monitor: AsyncFd<Monitor>,
+    links: Links,
+    xroutes: XRoutes,
+    fib: Fib,
+    sysctls: Sysctls,
+    chores: Chores,
+    import_tables: Vec<u32>,
+    inbox: Vec<Notification>,
+    packet: Vec<u8>,
+    /// `packet` is finished but found no room.
+    unsent: Option<Transmit>,
+    changes: Vec<FibChange>,
+    interface_news: Vec<(Change, InterfaceView)>,
+    send_complaints: BTreeMap<LinkId, Instant>,
+}
+
+/// What a node is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// As configured.
+    pub settings: Settings,
+    /// For the engine, from the settings and the identity.
+    pub config: Config,
+    /// Bound.
+    pub socket: BabelSocket,
+    /// Open.
+    pub kernel: NetlinkKernel,
+    /// Following everything, deaf to the kernel socket; made before `links` was filled.
+    pub monitor: Monitor,
+    /// All devices and addresses.
+    pub links: Links,
+    /// Set up.
+    pub sysctls: Sysctls,
+}
+
+impl Running {
+    /// Starts with `parts`: adopts old routes, brings interfaces up, imports routes.
+    pub fn start(parts: Parts) -> io::Result<Self> {
+        let now = clock::now();
+        let Parts {
+            settings, config, ..
+        } = parts;
+        let fib = Fib::new(fib::Settings {
+            table: settings.export_table,
+            priority: u32::from(settings.kernel_priority),
+            reflect_metric: settings.reflect_kernel_metric,
+        });
+        let extension = prices::extension(&settings, &parts.links);
+        let policy = prices::policy(&settings);
+        let mut running = Self {
+            xroutes: XRoutes::new(config.filters.redistribute.clone()),
+            engine: NodeEngine::new(config, extension, policy),
+            import_tables: settings.import_tables(),
+            chores: Chores::start(now, settings.kernel_check_interval),
+            settings,
+            socket: parts.socket,
+            kernel: parts.kernel,
+            monitor: register(parts.monitor)?,
+            links: parts.links,
+            fib,
+            sysctls: parts.sysctls,
+            inbox: Vec::new(),
+            packet: Vec::new(),
+            unsent: None,
+            changes: Vec::new(),
+            interface_news: Vec::new(),
+            send_complaints: BTreeMap::new(),
+        };
+        running.adopt(now);
+        for interface in running.settings.interfaces.clone() {
+            running.start_interface(&interface.name);
+        }
+        running.read_imports(now);
+        Ok(running)
+    }
+
+    /// One round of everything. Returns whether there is more to do at once.
+    pub fn turn(&mut self) -> bool {
+        let mut busy = self.receive();
+        busy |= self.hear_kernel();
+        let now = clock::now();
+        self.do_chores(now);
+        self.follow_links(now);
+        self.tell_xroutes(now);
+        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+            self.engine.handle_timeout(now);
+        }
+        busy |= self.transmit(now);
+        busy |= self.write_routes();
+        while let Some(diagnostic) = self.engine.poll_diagnostic() {
+            report::log(&diagnostic, &self.links);
+        }
+        busy
+    }
+
+    /// Waits until there is something to do. Dropping the future loses nothing.
+    pub async fn idle(&self) {
+        let now = clock::now();
+        let due = [
+            self.engine.poll_timeout(),
+            self.fib.next_retry(),
+            self.links.next_complaint(),
+            self.chores.next(),
+        ];
+        let pause = match due.into_iter().flatten().min() {
+            Some(due) => due.since(now),
+            None => Duration::from_secs(3600),
+        };
+        tokio::select! {
+            biased;
+            _ = self.socket.readable(), if self.chores.receive.is_none() => {}
+            _ = self.monitor.readable() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+
+    /// The protocol's engine, to ask for notifications.
+    pub const fn engine_mut(&mut self) -> &mut NodeEngine {
+        &mut self.engine
+    }
+
+    /// What happened to interfaces since the last call.
+    pub fn take_interface_news(&mut self) -> Vec<(Change, InterfaceView)> {
+        std::mem::take(&mut self.interface_news)
+    }
+
+    /// Writes the tables to standard output, where the log goes.
+    pub fn dump_tables(&self) {
+        use std::io::Write as _;
+        let mut out = io::stdout().lock();
+        let written = out
+            .write_all(self.tables().as_bytes())
+            .and_then(|()| out.flush());
+        if let Err(error) = written {
+            tracing::warn!("cannot write the tables: {error}");
+        }
+    }
+
+    /// `USR2`: looks at the kernel's routes again and opens the log anew.
+    pub fn check(&mut self) -> Result<(), Refused> {
+        let now = clock::now();
+        self.read_everything(now);
+        self.links.forgive();
+        self.reopen_log()
+    }
+
+    /// Says goodbye to the neighbours. Routes stay: packets on their way still arrive.
+    pub fn retract(&mut self) {
+        let now = clock::now();
+        self.unsent = None;
+        self.engine.handle_event(now, Event::Shutdown);
+        self.chores.send = None;
+        while self.transmit(clock::now()) {}
+    }
+
+    /// Leaves the kernel as it was before us. Returns our last seqno.
+    pub fn clean_up(mut self) -> babel_core::types::SeqNo {
+        self.fib.remove_all(&mut self.kernel);
+        for link in self.links.all_up() {
+            if let Some((ifindex, _)) = self.links.up(link) {
+                self.socket.leave(ifindex);
+            }
+        }
+        self.sysctls.restore();
+        self.engine.seqno()
+    }
+
+    fn receive(&mut self) -> bool {
+        let now = clock::now();
+        take(&mut self.chores.receive, now);
+        if self.chores.receive.is_some() {
+            return false;
+        }
+        for _ in 0..RECEIVE_BUDGET {
+            let datagram = match self.socket.receive() {
+                None => return false,
+                Some(Err(NotReceived::Foreign)) => continue,
+                Some(Err(NotReceived::Error)) => {
+                    self.chores.receive = Some(now + SOCKET_BACKOFF);
+                    return false;
+                }
+                Some(Ok(datagram)) => datagram,
+            };
+            let Some(link) = self.links.link_on(datagram.ifindex) else {
+                continue;
+            };
+            // A switch that sends our own packets back is no neighbour.
+            let ours = self.links.up(link).map(|(_, state)| state.address);
+            if ours == Some(datagram.source) {
+                continue;
+            }
+            let packet = Event::Packet {
+                link,
+                source: datagram.source,
+                multicast: datagram.multicast,
+                payload: datagram.payload,
+            };
+            self.engine.handle_event(now, packet);
+        }
+        true
+    }
+
+    fn transmit(&mut self, now: Instant) -> bool {
+        take(&mut self.chores.send, now);
+        if self.chores.send.is_some() {
+            return false;
+        }
+        for _ in 0..SEND_BUDGET {
+            let next = match self.unsent.take() {
+                Some(transmit) => Some(transmit),
+                None => self.engine.poll_transmit(now, &mut self.packet),
+            };
+            let Some(transmit) = next else {
+                return false;
+            };
+            let Some((ifindex, state)) = self.links.up(transmit.link) else {
+                continue;
+            };
+            let to = match transmit.destination {
+                Destination::Multicast => None,
+                Destination::Unicast(address) => Some(address),
+            };
+            match self.socket.send(ifindex, state.address, to, &self.packet) {
+                Sent::Yes => {}
+                Sent::Later => {
+                    self.unsent = Some(transmit);
+                    self.chores.send = Some(now + SOCKET_BACKOFF);
+                    return false;
+                }
+                Sent::Never(errno) => self.complain_of_sending(now, transmit.link, errno),
+            }
+        }
+        true
+    }
+
+    /// A packet is lost, as it might have been on the way: the protocol copes.
+    fn complain_of_sending(&mut self, now: Instant, link: LinkId, errno: nix::errno::Errno) {
+        let last = self.send_complaints.get(&link);
+        if last.is_none_or(|last| now.since(*last) >= COMPLAINT_GAP) {
+            self.send_complaints.insert(link, now);
+            let name = self.links.name(link).unwrap_or("?");
+            tracing::warn!("send: {} (on {name})", errno.desc());
+        }
+    }
+
+    fn write_routes(&mut self) -> bool {
+        for _ in 0..WRITE_BUDGET {
+            self.changes.clear();
+            self.engine.poll_fib(BATCH, &mut self.changes);
+            if self.changes.is_empty() {
+                break;
+            }
+            let ifindex = |link| self.links.up(link).map(|(ifindex, _)| ifindex);
+            self.fib
+                .apply(clock::now(), &self.changes, ifindex, &mut self.kernel);
+        }
+        let now = clock::now();
+        let mut busy = self.engine.has_fib_changes();
+        if self.fib.next_retry().is_some_and(|due| due <= now) {
+            busy |= self.fib.retry(now, &mut self.kernel);
+        }
+        busy
+    }
+
+    fn do_chores(&mut self, now: Instant) {
+        if self
+            .chores
+            .take_check(now, self.settings.kernel_check_interval)
+        {
+            self.read_everything(now);
+        }
+        if self.chores.take_forgive(now) {
+            self.links.forgive();
+        }
+        if self.chores.take_reread(now) {
+            let missed = self.read_imports(now);
+            tracing::debug!("read the kernel's routes again: {missed} prefixes differ");
+        }
+        if self.chores.take_resync(now)
+            && let Err(error) = self.fib.resync(now, &mut self.kernel)
+        {
+            tracing::warn!("cannot read our routes: {error}");
+            self.chores.want_resync(now);
+        }
+        if take(&mut self.chores.release, now) && self.fib.release_leftovers(&mut self.kernel) {
+            self.chores.release = Some(now);
+        }
+        for name in self.links.complaints(now) {
+            tracing::warn!("Interface {name} has no link-local address.");
+        }
+    }
+
+    /// Takes over the routes of a former life until the neighbours have told us theirs: by then
+    /// each has sent a full update, asked for or periodic.
+    fn adopt(&mut self, now: Instant) {
+        match self.fib.adopt(&mut self.kernel) {
+            Ok(0) => {}
+            Ok(count) => {
+                tracing::warn!("taking over {count} routes that a former babeld left");
+                let intervals = self.settings.interfaces.iter().map(|interface| {
+                    let link = self
+                        .settings
+                        .link_config(&interface.name, Default::default());
+                    link.hello_interval * 3 + link.update_interval
+                });
+                let patience = intervals.max().unwrap_or_default();
+                self.chores.release = Some(now + patience);
+            }
+            Err(error) => tracing::warn!("cannot look for routes of a former life: {error}"),
+        }
+    }
+}
+
+impl Node for Running {
+    fn now(&self) -> Instant {
+        clock::now()
+    }
+
+    fn engine(&self) -> &NodeEngine {
+        &self.engine
+    }
+
+    fn interfaces(&self) -> Vec<InterfaceView> {
+        self.links.views()
+    }
+
+    fn kernel_counters(&self) -> KernelCounters {
+        *self.fib.counters()
+    }
+
+    fn execute(&mut self, statement: &str) -> Result<(), Refused> {
+        self.carry_out(statement)
+    }
+}
+
+/// Ties the monitor to tokio.
+///
+/// The constructor is deprecated for types that may swap their descriptor; a monitor keeps its
+/// own for life, and its successor can only be called by unsafe code.
+#[allow(deprecated)]
+fn register(monitor: Monitor) -> io::Result<AsyncFd<Monitor>> {
+    AsyncFd::with_interest(monitor, tokio::io::Interest::READABLE)
+}

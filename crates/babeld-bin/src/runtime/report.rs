@@ -1,0 +1,118 @@
+//! What is told in words: the engine's complaints, and the tables for `USR1`.
+
+use super::Running;
+use crate::links::Links;
+use crate::node::Node;
+use babel_core::event::{Diagnostic, DiagnosticKind};
+use babel_core::wire::PacketError;
+use std::fmt::Write as _;
+
+/// Logs a complaint of the engine, with interface, neighbour and prefix.
+pub(super) fn log(diagnostic: &Diagnostic, links: &Links) {
+    let name = links.name(diagnostic.link).unwrap_or("?");
+    let from = diagnostic.source;
+    match diagnostic.kind {
+        DiagnosticKind::Packet(PacketError::Version(version)) => {
+            tracing::warn!("Received packet with unknown version {version} on {name} from {from}.");
+        }
+        DiagnosticKind::Packet(error) => {
+            tracing::warn!("Received malformed packet on {name} from {from}. ({error})");
+        }
+        DiagnosticKind::NotLinkLocal => {
+            tracing::warn!("Received packet from non-local address {from}. (on {name})");
+        }
+        DiagnosticKind::Overrun => {
+            tracing::warn!("Received truncated message from {from} on {name}.");
+        }
+        DiagnosticKind::Martian(key) => {
+            tracing::warn!("Rejecting martian route to {key} from {from} through {name}.");
+        }
+        DiagnosticKind::Limit(what, at) => {
+            tracing::warn!("Too many {what} from {from} on {name}: no more than {at} are kept.")
+        }
+        DiagnosticKind::Tlv(reason) => {
+            tracing::debug!("Ignoring a TLV from {from} on {name}: {}", reason.label());
+        }
+    }
+}
+
+impl Running {
+    /// The tables as stock babeld writes them for `USR1`.
+    pub(super) fn tables(&self) -> String {
+        let now = self.now();
+        let engine = self.engine();
+        let name = |link| self.links.name(link).unwrap_or("?");
+        let mut out = String::from("\n");
+        let config = engine.config();
+        put(
+            &mut out,
+            format_args!("My id {} seqno {}", config.router_id, engine.seqno().0),
+        );
+        for n in engine.neighbours(now) {
+            put(
+                &mut out,
+                format_args!(
+                    "Neighbour {} dev {} reach {:04x} ureach {:04x} rxcost {} txcost {} rtt 0.000 \
+                 rttcost 0{}.",
+                    n.address,
+                    name(n.link),
+                    n.reach,
+                    n.ureach,
+                    n.rxcost,
+                    n.txcost,
+                    if self.links.up(n.link).is_some() {
+                        ""
+                    } else {
+                        " (down)"
+                    },
+                ),
+            );
+        }
+        for x in engine.xroutes() {
+            put(
+                &mut out,
+                format_args!(
+                    "{} from {} metric {} (exported)",
+                    x.key.dst(),
+                    x.key.src(),
+                    x.metric
+                ),
+            );
+        }
+        for r in engine.routes(now) {
+            let next_hop = if r.next_hop == r.via {
+                String::new()
+            } else {
+                format!(" nexthop {}", r.next_hop)
+            };
+            let state = match (r.installed, r.feasible) {
+                (true, _) => " (installed)",
+                (false, true) => " (feasible)",
+                (false, false) => "",
+            };
+            put(
+                &mut out,
+                format_args!(
+                    "{} from {} metric {} ({}) refmetric {} id {} seqno {} age {} via {} neigh {}{next_hop}{state}",
+                    r.key.dst(),
+                    r.key.src(),
+                    r.metric,
+                    r.smoothed,
+                    r.refmetric,
+                    r.router_id,
+                    r.seqno.0,
+                    r.age.as_secs(),
+                    name(r.link),
+                    r.via,
+                ),
+            );
+        }
+        out
+    }
+}
+
+fn put(out: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = out.write_fmt(line);
+    out.push('\n');
+}
