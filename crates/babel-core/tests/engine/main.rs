@@ -1,6 +1,7 @@
 //! The engine as its neighbours see it: octets in, octets out, in virtual time.
 
 mod announcing;
+mod extension;
 mod hostile;
 mod links;
 mod requests;

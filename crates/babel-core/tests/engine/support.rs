@@ -6,9 +6,9 @@
 use babel_core::Engine;
 use babel_core::config::{Config, Limits, LinkConfig, LinkState};
 use babel_core::event::{Event, FibChange, FibTarget, XRoute};
-use babel_core::ext::Origin;
+use babel_core::ext::{Extension, Origin};
 use babel_core::filter::Filters;
-use babel_core::policy::BabelMetric;
+use babel_core::policy::{BabelMetric, SelectionPolicy};
 use babel_core::prefix::{Prefix, RouteKey};
 use babel_core::time::{Instant, Interval};
 use babel_core::types::{LinkId, Metric, RouterId, SeqNo};
@@ -24,8 +24,6 @@ pub(crate) const ETH0: LinkId = LinkId(1);
 pub(crate) const ETH1: LinkId = LinkId(2);
 pub(crate) const OURS: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 pub(crate) const OUR_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-
-pub(crate) type Node = Engine<(), BabelMetric>;
 
 /// What the node said, without the parts that borrow the packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,6 +43,8 @@ pub(crate) enum Said {
         seqno: SeqNo,
         metric: Metric,
         next_hop: IpAddr,
+        /// Bodies of the sub-TLVs that only an extension knows.
+        extra: Vec<Vec<u8>>,
     },
     RouteRequest(Option<RouteKey>),
     SeqnoRequest {
@@ -64,8 +64,8 @@ pub(crate) struct Sent {
     pub(crate) said: Said,
 }
 
-pub(crate) struct Bench {
-    pub(crate) node: Node,
+pub(crate) struct Bench<X: Extension = (), P: SelectionPolicy<X::Attr> = BabelMetric> {
+    pub(crate) node: Engine<X, P>,
     pub(crate) now: Instant,
     pub(crate) sent: Vec<Sent>,
     /// Length of each packet and when it left.
@@ -120,8 +120,15 @@ impl Bench {
     }
 
     pub(crate) fn with(config: Config) -> Self {
+        Self::extended(config, ())
+    }
+}
+
+impl<X: Extension> Bench<X> {
+    /// A node with an extension.
+    pub(crate) fn extended(config: Config, extension: X) -> Self {
         let mut bench = Self {
-            node: Node::new(config, (), BabelMetric),
+            node: Engine::new(config, extension, BabelMetric),
             now: Instant::from_micros(1_000_000_000),
             sent: Vec::new(),
             packets: Vec::new(),
@@ -285,8 +292,18 @@ impl Bench {
 
     /// Neighbour `n` announces a route.
     pub(crate) fn announce(&mut self, link: LinkId, n: u16, update: Announce) {
+        self.announce_with(link, n, update, &[]);
+    }
+
+    /// Neighbour `n` announces a route with sub-TLVs.
+    pub(crate) fn announce_with(&mut self, link: LinkId, n: u16, update: Announce, sub: &[u8]) {
         let mut packet = writer();
-        packet.update(&update.out()).expect("fits");
+        packet
+            .update(&UpdateOut {
+                sub_tlvs: sub,
+                ..update.out()
+            })
+            .expect("fits");
         self.packet(link, fake(n), true, packet);
     }
 
@@ -420,12 +437,17 @@ fn said(tlv: &Tlv<'_>) -> Option<Said> {
             (UpdateTarget::Route(key), Some(router_id), Some(next_hop))
                 if !update.metric.is_infinite() =>
             {
+                let extra = update
+                    .sub_tlvs
+                    .map(|sub_tlv| sub_tlv.body.to_vec())
+                    .collect();
                 let (seqno, metric) = (update.seqno, update.metric);
                 Said::Update {
                     key,
                     router_id,
                     seqno,
                     metric,
+                    extra,
                     next_hop,
                 }
             }
