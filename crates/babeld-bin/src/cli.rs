@@ -91,7 +91,7 @@ pub fn parse_with(
     let mut reader = Reader::default();
     while let Some(arg) = parser.next().map_err(|error| usage(error.to_string()))? {
         match arg {
-            Arg::Value(name) => reader.interfaces.push(text("interface", name)?),
+            Arg::Value(name) => reader.interface(text("interface", name)?)?,
             Arg::Long("check-config") => reader.action = Action::CheckConfig,
             Arg::Long("help") => return Ok(reader.stop(Action::Help)),
             Arg::Long("version") | Arg::Short('V') => {
@@ -221,11 +221,19 @@ impl Reader {
         Ok(())
     }
 
+    fn interface(&mut self, name: String) -> Result<(), CliError> {
+        if name.is_empty() {
+            return Err(usage("the name of an interface is empty"));
+        }
+        self.interfaces.push(name);
+        Ok(())
+    }
+
     fn group(&mut self, value: &str) -> Result<(), CliError> {
         match value.parse::<Ipv6Addr>() {
             Ok(group) if group.is_multicast() => {
                 if !is_link_local_group(group) {
-                    let text = format!("Warning: {value} is not a link-local multicast address");
+                    let text = format!("{value} is not a link-local multicast address");
                     self.warn("-m", &text);
                 }
                 self.settings.protocol_group = group;

@@ -38,7 +38,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let settings = &self.settings;
         for warning in self.warnings() {
-            writeln!(f, "warning: {warning}")?;
+            writeln!(f, "{warning}")?;
         }
         let names: Vec<&str> = self.interfaces().collect();
         match names.len() {

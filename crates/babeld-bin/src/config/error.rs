@@ -52,10 +52,10 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line == 0 {
-            write!(f, "{}", self.origin)
-        } else {
-            write!(f, "{}:{}", self.origin, self.line)
+        match (&self.origin, self.line) {
+            (Origin::CommandLine, 0) => f.write_str("command line"),
+            (origin, 0) => write!(f, "{origin}"),
+            (origin, line) => write!(f, "{origin}:{line}"),
         }
     }
 }
@@ -146,8 +146,9 @@ pub struct Warning {
 }
 
 impl fmt::Display for Warning {
+    /// One line, with stock's text first where stock has one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.text)
+        write!(f, "Warning: {} ({})", self.text, self.place)
     }
 }
 

@@ -71,6 +71,10 @@ impl<'a> Line<'a> {
         if self.at_end() {
             return Err(self.missing(wanted));
         }
+        if self.peek() == Some('\n') {
+            let word = self.upcoming();
+            return Err(self.error(&word, "a statement is one line, and this is a second"));
+        }
         if self.peek() == Some('"') {
             let word = self.upcoming();
             let reason = format!("quotes are not allowed here: {wanted} is wanted");

@@ -52,7 +52,8 @@ impl Settings {
                 text: Box::default(),
             });
         }
-        self.absorb(parse_statement(text, &place)?);
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        self.absorb(parse_statement(line, &place)?);
         Ok(())
     }
 }

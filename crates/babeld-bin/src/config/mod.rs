@@ -38,7 +38,7 @@
 //! | `log-file` | text; `""` is the default | | standard error; `/var/log/babeld.log` if daemonised |
 //! | `pid-file` | text; `""` is none | | `/var/run/babeld.pid` |
 //! | `debug` | integer | 0–2147483647 | 0 |
-//! | `smoothing-half-life` | seconds; 0 is off | 0–65535 | 4 |
+//! | `smoothing-half-life` | seconds; 0 is off | 0–2147483647 | 4 |
 //! | `router-id` | 8 hex octets with `:` or `-`, or a MAC address | not all zeroes or ones | from an interface |
 //! | `metrics-port` | port of `::1`, or `ADDRESS:PORT` | 1–65535 | off |
 //! | `price`, `fee` | our fee per megabyte; the last wins | 0–4294967294 | off |
@@ -62,7 +62,7 @@
 //! | `price`, `fee` | instead of the node's | 0–4294967294 | the node's |
 //! | `enable-timestamps`, `unicast`, `rfc6126-compatible`, `probe-mtu` | bool | | no effect yet |
 //! | `rtt-decay` | 1/256 | 1–256 | no effect yet |
-//! | `rtt-min`, `rtt-max` | milliseconds | 0.001–600000 | no effect yet |
+//! | `rtt-min`, `rtt-max` | milliseconds | 0.001–2147483.647 | no effect yet |
 //! | `max-rtt-penalty` | integer | 1–65535 | no effect yet |
 //! | `accept-bad-signatures` | bool | | no effect yet |
 //! | `key ID` | | | refused until authentication is there |
@@ -93,8 +93,8 @@
 //! # Accepted without effect
 //!
 //! `diversity`, `diversity-factor`, `first-rule-priority`, `first-table-number`, `ubus-bindings`,
-//! `metric-factor`; on interfaces `channel`, `interfering`, `noninterfering`, `faraway`. Each word
-//! is warned of once. `wired BOOL` means `type`.
+//! `metric-factor`; on interfaces `channel` and `faraway`. Each word is warned of once.
+//! `wired BOOL` means `type`.
 
 mod check;
 mod error;

@@ -112,7 +112,7 @@ impl Draft {
                 self.pointless(line, name, &[FilterKind::In, FilterKind::Install]);
             }
             "id" => {
-                self.rule.id = Some(line.router_id(name)?);
+                self.rule.id = Some(line.id(name)?);
                 let kinds = [FilterKind::In, FilterKind::Out, FilterKind::Install];
                 self.pointless(line, name, &kinds);
             }

@@ -102,7 +102,7 @@ fn number(line: &mut Line<'_>, name: &str) -> Result<Option<Global>, ConfigError
         }
         "debug" => Global::Debug(line.integer32(name, 0..=i32::MAX as u32)?),
         "smoothing-half-life" => {
-            let seconds = line.integer16(name, ALL)?;
+            let seconds = line.integer32(name, 0..=i32::MAX as u32)?;
             Global::SmoothingHalfLife(Duration::from_secs(u64::from(seconds)))
         }
         _ => return Ok(None),

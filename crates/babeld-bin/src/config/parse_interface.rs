@@ -6,7 +6,7 @@ use super::lexer::{Line, Word, shown};
 use super::parse_global::price;
 
 /// Every option, ours and stock's of all ages.
-const OPTIONS: [&str; 24] = [
+const OPTIONS: [&str; 22] = [
     "type",
     "rxcost",
     "hello-interval",
@@ -29,8 +29,6 @@ const OPTIONS: [&str; 24] = [
     "wired",
     "faraway",
     "channel",
-    "interfering",
-    "noninterfering",
 ];
 
 /// Whether `word` is an option of interfaces.
@@ -166,7 +164,7 @@ fn obsolete(
             });
             line.warn(
                 name,
-                "Warning: keyword \"wired\" is deprecated -- please use \"type\" instead.",
+                "keyword \"wired\" is deprecated -- please use \"type\" instead.",
             );
             return Ok(true);
         }
@@ -181,9 +179,6 @@ fn obsolete(
                 let takes = "'channel' takes 1 to 255, 'interfering' or 'noninterfering'";
                 return Err(line.bad(&value, "is not a channel", takes));
             }
-        }
-        "interfering" | "noninterfering" => {
-            line.tristate(name)?;
         }
         _ => return Ok(false),
     }

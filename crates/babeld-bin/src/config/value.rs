@@ -94,7 +94,7 @@ pub(crate) fn parse_router_id(text: &str) -> Option<(RouterId, bool)> {
         }
         _ => return None,
     };
-    id.is_valid().then_some((id, !rest.is_empty()))
+    Some((id, !rest.is_empty()))
 }
 
 /// Up to eight octets of one or two hexadecimal digits joined by one kind of mark, and what
@@ -201,7 +201,7 @@ impl Line<'_> {
 
     /// A round-trip time in milliseconds.
     pub(super) fn milliseconds(&mut self, option: &str) -> Result<Duration, ConfigError> {
-        let micros = self.thousandths(option, "milliseconds", 600_000_000)?;
+        let micros = self.thousandths(option, "milliseconds", i32::MAX as u32)?;
         Ok(Duration::from_micros(u64::from(micros)))
     }
 
@@ -291,27 +291,37 @@ impl Line<'_> {
         }
     }
 
-    /// A router-id.
+    /// A router-id that a router may have.
     pub(super) fn router_id(&mut self, option: &str) -> Result<RouterId, ConfigError> {
-        let word = self.word(&format!("the router-id for '{option}'"))?;
-        match parse_router_id(&word.text) {
-            Some((id, false)) => Ok(id),
-            Some((id, true)) => {
-                let text = shown(&word.text);
-                self.warn(
-                    option,
-                    format!("'{text}' has text after the router-id {id}: ignored"),
-                );
-                Ok(id)
-            }
-            None => {
-                let takes = format!(
-                    "'{option}' takes eight hexadecimal octets joined by ':' or '-', or a MAC \
-                     address, neither all zeroes nor all ones"
-                );
-                Err(self.bad(&word, "is not a router-id", &takes))
-            }
+        let (id, word) = self.id_word(option)?;
+        if id.is_valid() {
+            return Ok(id);
         }
+        let takes = "a router-id must be neither all zeroes nor all ones";
+        Err(self.bad(&word, "cannot be used", takes))
+    }
+
+    /// Any router-id.
+    pub(super) fn id(&mut self, option: &str) -> Result<RouterId, ConfigError> {
+        Ok(self.id_word(option)?.0)
+    }
+
+    fn id_word(&mut self, option: &str) -> Result<(RouterId, Word), ConfigError> {
+        let word = self.word(&format!("the router-id for '{option}'"))?;
+        let Some((id, followed)) = parse_router_id(&word.text) else {
+            let takes = format!(
+                "'{option}' takes eight hexadecimal octets joined by ':' or '-', or a MAC address"
+            );
+            return Err(self.bad(&word, "is not a router-id", &takes));
+        };
+        if followed {
+            let text = shown(&word.text);
+            self.warn(
+                option,
+                format!("'{text}' has text after the router-id {id}: ignored"),
+            );
+        }
+        Ok((id, word))
     }
 
     /// A file name; `None` if it is empty.

@@ -1,0 +1,232 @@
+//! Interface options, how lines merge, and what a link's settings come to.
+
+use crate::{good, refuses, settings};
+use babeld::config::{InterfaceOptions, LinkType, Medium, Settings, Statement};
+use std::time::Duration;
+
+#[test]
+fn interface_options_are_read() {
+    let s = settings(
+        "interface \"e 0\" type wired rxcost 0x60 hello-interval 0.5 update-interval 3.9999 \
+         link-quality yes split-horizon no v4-via-v6 false price 12 enable-timestamps true \
+         rtt-decay 256 rtt-min 0.5 rtt-max 2147483 max-rtt-penalty 65535 unicast true \
+         rfc6126-compatible true probe-mtu true accept-bad-signatures true",
+    );
+    let [interface] = s.interfaces.as_slice() else {
+        panic!("one interface: {:?}", s.interfaces)
+    };
+    assert_eq!(interface.name, "e 0");
+    assert_eq!(
+        interface.options,
+        InterfaceOptions {
+            link_type: Some(LinkType::Wired),
+            rxcost: Some(96),
+            hello_interval: Some(Duration::from_millis(500)),
+            update_interval: Some(Duration::from_millis(3999)),
+            link_quality: Some(true),
+            split_horizon: Some(false),
+            v4_via_v6: Some(false),
+            price: Some(12),
+            enable_timestamps: Some(true),
+            rtt_decay: Some(256),
+            rtt_min: Some(Duration::from_micros(500)),
+            rtt_max: Some(Duration::from_millis(2_147_483)),
+            max_rtt_penalty: Some(65535),
+            unicast: Some(true),
+            rfc6126_compatible: Some(true),
+            probe_mtu: Some(true),
+            accept_bad_signatures: Some(true),
+        }
+    );
+    let silent: Vec<_> = s.warnings.iter().map(|w| w.word.as_str()).collect();
+    assert_eq!(
+        silent,
+        [
+            "enable-timestamps",
+            "rtt-decay",
+            "rtt-min",
+            "rtt-max",
+            "max-rtt-penalty",
+            "unicast",
+            "rfc6126-compatible",
+            "probe-mtu"
+        ]
+    );
+}
+
+#[test]
+fn bad_interface_lines_are_refused() {
+    refuses(&[
+        (
+            "interface",
+            10,
+            "the interface name for 'interface' is missing",
+        ),
+        ("interface \"\"", 11, "is empty"),
+        (
+            "interface eth0 rxcost",
+            22,
+            "the number for 'rxcost' is missing",
+        ),
+        ("interface eth0 rxcost 0", 23, "from 1 to 65535"),
+        ("interface eth0 rxcost 65536", 23, "from 1 to 65535"),
+        (
+            "interface eth0 rxcost ten",
+            23,
+            "'ten' is not a whole number",
+        ),
+        ("interface eth0 hello-interval", 30, "is missing"),
+        (
+            "interface eth0 hello-interval 0",
+            31,
+            "from 0.001 to 655.350",
+        ),
+        ("interface eth0 hello-interval 0.0009", 31, "out of range"),
+        ("interface eth0 hello-interval 655.351", 31, "out of range"),
+        ("interface eth0 hello-interval 9999999", 31, "out of range"),
+        (
+            "interface eth0 hello-interval -4",
+            31,
+            "'-4' is not a decimal",
+        ),
+        (
+            "interface eth0 hello-interval 4s",
+            31,
+            "'4s' is not a decimal",
+        ),
+        ("interface eth0 update-interval 1e2", 32, "not a decimal"),
+        (
+            "interface eth0 type ethernet",
+            21,
+            "wired, wireless, tunnel",
+        ),
+        ("interface eth0 link-quality 1", 29, "not a truth value"),
+        ("interface eth0 rtt-decay 257", 26, "from 1 to 256"),
+        ("interface eth0 rtt-min 0", 24, "out of range"),
+        ("interface eth0 max-rtt-penalty 0", 32, "from 1 to 65535"),
+        (
+            "interface eth0 price 4294967295",
+            22,
+            "from 0 to 4294967294",
+        ),
+        (
+            "interface eth0 \"type\" wired",
+            16,
+            "quotes are not allowed",
+        ),
+        (
+            "interface eth0 eth1",
+            16,
+            "'eth1' is not an interface option",
+        ),
+        (
+            "default eth0 rxcost 5",
+            9,
+            "'eth0' is not an interface option",
+        ),
+        ("rxcost 96", 1, "'rxcost' is an option of interfaces"),
+    ]);
+}
+
+#[test]
+fn lines_about_one_interface_merge_and_auto_takes_nothing_back() {
+    let s = settings(
+        "interface a type wired rxcost 5\ninterface b\ninterface a rxcost 7 link-quality true\n\
+         interface a type auto link-quality auto",
+    );
+    let names: Vec<_> = s.interfaces.iter().map(|i| i.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    let a = s.interface_options("a");
+    assert_eq!(a.link_type, Some(LinkType::Wired));
+    assert_eq!(a.rxcost, Some(7));
+    assert_eq!(a.link_quality, Some(true));
+}
+
+#[test]
+fn on_one_line_the_last_word_wins_even_auto() {
+    let Statement::Interface(a) = good("interface a type wired rxcost 5 type auto rxcost 6") else {
+        panic!("an interface")
+    };
+    assert_eq!(a.options.link_type, None);
+    assert_eq!(a.options.rxcost, Some(6));
+}
+
+#[test]
+fn default_applies_to_all_interfaces_wherever_it_stands() {
+    let s = settings(
+        "default rxcost 10 type wired\ninterface a rxcost 5\ndefault rxcost 20 price 3\n\
+         interface b split-horizon false",
+    );
+    assert_eq!(s.interface_options("a").rxcost, Some(5));
+    assert_eq!(s.interface_options("a").price, Some(3));
+    assert_eq!(s.interface_options("b").rxcost, Some(20));
+    assert_eq!(s.interface_options("never-named").rxcost, Some(20));
+    assert!(s.link_config("a", Medium::Unknown).split_horizon);
+    assert!(!s.link_config("b", Medium::Unknown).split_horizon);
+}
+
+/// Cost, link quality and split horizon of a link.
+fn derived(settings: &Settings, medium: Medium) -> (u16, bool, bool) {
+    let link = settings.link_config("a", medium);
+    (link.rxcost.0, link.link_quality, link.split_horizon)
+}
+
+#[test]
+fn defaults_follow_the_type_as_in_stock() {
+    let plain = settings("interface a");
+    // Ethernet found by itself is not "wired": no split horizon (stock, against its manual).
+    for medium in [Medium::Unknown, Medium::Wired, Medium::Tunnel] {
+        assert_eq!(derived(&plain, medium), (96, false, false), "{medium:?}");
+    }
+    assert_eq!(derived(&plain, Medium::Wireless), (256, true, false));
+    for (line, expected) in [
+        ("interface a type wired", (96, false, true)),
+        ("interface a type wireless", (256, true, false)),
+        ("interface a type tunnel", (96, false, false)),
+        (
+            "interface a type wireless rxcost 100 link-quality false",
+            (100, false, false),
+        ),
+        ("interface a split-horizon true", (96, false, true)),
+    ] {
+        assert_eq!(
+            derived(&settings(line), Medium::Unknown),
+            expected,
+            "{line}"
+        );
+    }
+    let wired = settings("interface a type wired");
+    assert_eq!(derived(&wired, Medium::Wireless), (96, false, true));
+}
+
+#[test]
+fn all_wireless_covers_interfaces_without_a_type_only() {
+    let mut s = settings("interface a");
+    s.all_wireless = true;
+    assert_eq!(derived(&s, Medium::Wired), (256, true, false));
+    let mut s = settings("interface a type wired");
+    s.all_wireless = true;
+    assert_eq!(derived(&s, Medium::Unknown), (96, false, true));
+}
+
+#[test]
+fn intervals_follow_the_kind_and_each_other() {
+    let mut s = settings(
+        "interface w type wireless\ninterface h hello-interval 0.001\n\
+         interface u hello-interval 600\ninterface x update-interval 7",
+    );
+    s.wireless_hello_interval = Duration::from_secs(2);
+    s.wired_hello_interval = Duration::from_secs(3);
+    let intervals = |name| {
+        let link = s.link_config(name, Medium::Unknown);
+        (
+            link.hello_interval.as_millis(),
+            link.update_interval.as_millis(),
+        )
+    };
+    assert_eq!(intervals("w"), (2000, 8000));
+    assert_eq!(intervals("other"), (3000, 12_000));
+    assert_eq!(intervals("h"), (5, 20));
+    assert_eq!(intervals("u"), (600_000, 655_350));
+    assert_eq!(intervals("x"), (3000, 7000));
+}
