@@ -212,6 +212,25 @@ fn a_retraction_names_router_id_and_next_hop_for_peers_that_ask_for_them() {
 }
 
 #[test]
+fn from_48_bits_on_each_ipv6_prefix_becomes_the_default() {
+    for (plen, becomes) in [
+        (32, false),
+        (47, false),
+        (48, true),
+        (64, true),
+        (128, true),
+    ] {
+        let octets = written(|w| {
+            w.update(&update_out("2000::/16", 7)).expect("room");
+            w.update(&update_out(&format!("2001:db8:2::/{plen}"), 7))
+                .expect("room");
+        });
+        // After a Router-Id TLV of 12 octets and an Update of 14.
+        assert_eq!(octets[12 + 14 + 3] & 0x80 != 0, becomes, "/{plen}");
+    }
+}
+
+#[test]
 fn the_router_id_flag_is_for_ipv6_hosts_that_hold_it_only() {
     let flags = |route: &str, router_id: u64| {
         let octets = written(|w| w.update(&update_out(route, router_id)).expect("room"));
@@ -222,6 +241,7 @@ fn the_router_id_flag_is_for_ipv6_hosts_that_hold_it_only() {
     assert!(flags("2001:db8::7/128", 7));
     assert!(!flags("2001:db8::7/128", 8));
     assert!(!flags("2001:db8::/64", 7));
+    assert!(!flags("2001:db8::6/127", 6));
     // 10.0.0.1 zero-padded would do by the RFC; not every peer reads it.
     assert!(!flags("10.0.0.1/32", 0x0a00_0001));
 }

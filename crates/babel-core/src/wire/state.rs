@@ -214,15 +214,15 @@ struct UpdateFields {
 
 impl UpdateFields {
     fn read(body: &[u8]) -> Fields<'_, Self> {
-        (be_u8, be_u8, be_u8, be_u8, be_u16, be_u16, be_u16)
-            .map(|(ae, flags, plen, omitted, interval, seqno, metric)| Self {
+        octets::<10>
+            .map(|[ae, flags, plen, omitted, i, i2, s, s2, m, m2]| Self {
                 ae,
                 flags,
                 plen,
                 omitted,
-                interval: Interval::from_centis(interval),
-                seqno: SeqNo(seqno),
-                metric: Metric(metric),
+                interval: Interval::from_centis(u16::from_be_bytes([i, i2])),
+                seqno: SeqNo(u16::from_be_bytes([s, s2])),
+                metric: Metric(u16::from_be_bytes([m, m2])),
             })
             .parse(body)
     }
