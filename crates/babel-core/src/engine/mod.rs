@@ -11,9 +11,11 @@
 //! | `transmit` | packets out |
 //! | `chores` | expiry, repeats, collection |
 //! | `inspect` | views, notifications, diagnostics |
+//! | `explain` | why a prefix is routed as it is |
 
 mod announce;
 mod chores;
+mod explain;
 mod inspect;
 mod links;
 mod receive;
