@@ -214,7 +214,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     ) -> bool {
         let hold = self.hold_time(now, id, judgement, best);
         let waiting = self.waiting.entry(id).or_default();
-        let since = *waiting.better_since.get_or_insert(now);
+        // A candidate that was asked for stood while it was unfeasible: its answer is taken at once.
+        let since = waiting.preferred_since.unwrap_or(now);
+        let since = *waiting.better_since.get_or_insert(since);
         let over = now >= since + hold;
         if !over {
             self.look_again(now, id, since + hold);
