@@ -12,10 +12,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
     /// route.
     pub fn assert_shortest_paths(&self) {
         for (key, &origin) in self.origins() {
-            let mut least = oracle::dijkstra(self.topology(), origin, |w| self.wire_works(w));
-            if self.engine(origin).is_none() {
-                least.fill(None);
-            }
+            let least = self.least_costs(origin);
             for (n, least) in least.into_iter().enumerate() {
                 let Some(engine) = self.engine(n) else {
                     continue;
@@ -43,10 +40,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
     /// Every running node that has a way to a prefix over working wires has a route that arrives.
     pub fn assert_all_reachable(&self) {
         for (key, &origin) in self.origins() {
-            if self.engine(origin).is_none() {
-                continue;
-            }
-            let way = oracle::dijkstra(self.topology(), origin, |w| self.wire_works(w));
+            let way = self.least_costs(origin);
             for n in (0..self.nodes()).filter(|&n| way[n].is_some()) {
                 let fate = oracle::walk(self, n, key);
                 assert!(
@@ -56,5 +50,28 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
                 );
             }
         }
+    }
+
+    /// Whatever the state: what is in use is finite, feasible and eligible.
+    pub fn assert_only_legal_routes(&self) {
+        for engine in (0..self.nodes()).filter_map(|n| self.engine(n)) {
+            for route in engine.routes(self.now()).filter(|route| route.installed) {
+                let legal = route.feasible && route.eligible && !route.metric.is_infinite();
+                assert!(legal, "in use at {:?}: {route:#?}", self.now());
+            }
+        }
+    }
+
+    /// The least cost to a running `origin` over nodes that run and wires that work.
+    fn least_costs(&self, origin: usize) -> Vec<Option<u32>> {
+        let mut running = self.topology().clone();
+        for link in &mut running.links {
+            link.ends.retain(|&n| self.engine(n).is_some());
+        }
+        let mut least = oracle::dijkstra(&running, origin, |wire| self.wire_works(wire));
+        if self.engine(origin).is_none() {
+            least.fill(None);
+        }
+        least
     }
 }

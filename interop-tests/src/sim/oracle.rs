@@ -61,9 +61,9 @@ pub fn dijkstra(
         least[node] = Some(cost);
         let wires = topology.links.iter().enumerate();
         for (_, link) in wires.filter(|&(wire, _)| usable(wire)) {
-            let [a, b] = link.ends;
-            if a == node || b == node {
-                queue.push(Reverse((cost + u32::from(link.cost), a + b - node)));
+            if link.ends.contains(&node) {
+                let next = cost + u32::from(link.cost);
+                queue.extend(link.others(node).map(|other| Reverse((next, other))));
             }
         }
     }

@@ -2,15 +2,22 @@
 
 use super::medium::Medium;
 
-/// A wire between two nodes.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// A wire between two nodes, or a segment between more.
+#[derive(Clone, PartialEq, Debug)]
 pub struct Link {
     /// Its ends.
-    pub ends: [usize; 2],
-    /// Nominal cost (`rxcost`) at both ends.
+    pub ends: Vec<usize>,
+    /// Nominal cost (`rxcost`) at all ends.
     pub cost: u16,
     /// What it does to packets, in each direction.
     pub medium: Medium,
+}
+
+impl Link {
+    /// The ends other than `n`.
+    pub fn others(&self, n: usize) -> impl Iterator<Item = usize> {
+        self.ends.iter().copied().filter(move |&end| end != n)
+    }
 }
 
 /// Nodes and the wires between them.
@@ -66,7 +73,7 @@ impl Topology {
             let known = mesh
                 .links
                 .iter()
-                .any(|link| link.ends == [a, b] || link.ends == [b, a]);
+                .any(|link| link.ends.contains(&a) && link.ends.contains(&b));
             if a != b && !known {
                 mesh = mesh.wire(a, b, rng.u16(32..512));
             }
@@ -74,11 +81,26 @@ impl Topology {
         mesh
     }
 
+    /// Two segments of four nodes each that share two of them, and a node behind each.
+    pub fn segments() -> Self {
+        Self::new(8)
+            .segment(&[0, 1, 2, 3], 96)
+            .segment(&[2, 3, 4, 5], 96)
+            .wire(0, 6, 200)
+            .wire(5, 7, 300)
+    }
+
     /// Adds a wire that loses nothing.
     #[must_use]
-    pub fn wire(mut self, a: usize, b: usize, cost: u16) -> Self {
+    pub fn wire(self, a: usize, b: usize, cost: u16) -> Self {
+        self.segment(&[a, b], cost)
+    }
+
+    /// Adds a segment that loses nothing.
+    #[must_use]
+    pub fn segment(mut self, ends: &[usize], cost: u16) -> Self {
         self.links.push(Link {
-            ends: [a, b],
+            ends: ends.to_vec(),
             cost,
             medium: Medium::WIRE,
         });

@@ -28,8 +28,8 @@ struct Wire {
     up: bool,
     /// Whether packets get through; a wire may be cut without its ends noticing.
     whole: bool,
-    /// By the sender's end.
-    channels: [Channel; 2],
+    /// By sender and receiver.
+    channels: BTreeMap<(usize, usize), Channel>,
 }
 
 /// Makes the extension and the policy of a node.
@@ -56,7 +56,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
         let wire = |_| Wire {
             up: true,
             whole: true,
-            channels: [Channel::default(); 2],
+            channels: BTreeMap::new(),
         };
         let origin = |n| node::announces(n).map(|(key, _)| (key, n));
         let mut world = Self {
@@ -125,7 +125,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
     pub fn wire_down(&mut self, wire: usize) {
         self.wires[wire].up = false;
         let link = node::link_id(wire);
-        for n in self.topology.links[wire].ends {
+        for n in self.topology.links[wire].ends.clone() {
             self.tell(n, Event::LinkDown { link });
         }
     }
@@ -133,7 +133,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
     /// Puts a wire up again.
     pub fn wire_up(&mut self, wire: usize) {
         self.wires[wire].up = true;
-        for n in self.topology.links[wire].ends {
+        for n in self.topology.links[wire].ends.clone() {
             self.link_up(n, wire);
         }
     }
@@ -204,11 +204,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
         &self.origins
     }
 
-    /// Whether packets get over a wire.
+    /// Whether packets get over a wire, between ends that run.
     pub fn wire_works(&self, wire: usize) -> bool {
-        let ends = self.topology.links[wire].ends;
-        let running = ends.iter().all(|&n| self.nodes[n].engine.is_some());
-        self.wires[wire].up && self.wires[wire].whole && running
+        self.wires[wire].up && self.wires[wire].whole
     }
 
     fn wires_of(&self, n: usize) -> Vec<usize> {
@@ -313,28 +311,33 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
     }
 
     fn send(&mut self, from: usize, transmit: Transmit, payload: &[u8]) {
-        let wire = node::wire_of(transmit.link);
-        let link = self.topology.links[wire];
-        let [a, b] = link.ends;
-        let to = a + b - from;
-        self.traffic.count(self.now, from, payload);
         assert!(payload.len() <= 1452, "a packet of {}", payload.len());
-        let reached = match transmit.destination {
-            Destination::Multicast => true,
-            Destination::Unicast(address) => node::has_address(to, wire, address.into()),
-        };
-        let channel = &mut self.wires[wire].channels[usize::from(from == b)];
-        let transit = channel.transit(&link.medium, &mut self.rng);
-        if let (true, Some(delay)) = (reached && self.wires[wire].up, transit) {
-            let delivery = Delivery {
-                wire,
-                from,
-                to,
-                multicast: transmit.destination == Destination::Multicast,
-                payload: payload.to_vec(),
+        self.traffic.count(self.now, from, payload);
+        let wire = node::wire_of(transmit.link);
+        let link = &self.topology.links[wire];
+        if !self.wires[wire].up {
+            return;
+        }
+        for to in link.others(from) {
+            let multicast = match transmit.destination {
+                Destination::Multicast => true,
+                Destination::Unicast(address) if node::has_address(to, wire, address.into()) => {
+                    false
+                }
+                Destination::Unicast(_) => continue,
             };
-            self.queue
-                .push(self.now + delay, Happening::Arrives(delivery));
+            let channel = self.wires[wire].channels.entry((from, to)).or_default();
+            if let Some(delay) = channel.transit(&link.medium, &mut self.rng) {
+                let delivery = Delivery {
+                    wire,
+                    from,
+                    to,
+                    multicast,
+                    payload: payload.to_vec(),
+                };
+                let arrives = Happening::Arrives(delivery);
+                self.queue.push(self.now + delay, arrives);
+            }
         }
     }
 }
@@ -356,12 +359,12 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Forwarding for World<X, P> {
             return Hop::Dropped;
         };
         let wire = node::wire_of(*link);
-        let [a, b] = self.topology.links[wire].ends;
-        let to = a + b - n;
-        assert!(
-            node::has_address(to, wire, *next_hop),
-            "node {n} sends packets for {key} to {next_hop}, which nobody on the wire has"
-        );
+        let mut others = self.topology.links[wire].others(n);
+        let to = others
+            .find(|&other| node::has_address(other, wire, *next_hop))
+            .unwrap_or_else(|| {
+                panic!("node {n} sends packets for {key} to {next_hop}, nobody on {link:?}")
+            });
         if self.wire_works(wire) {
             Hop::To(to)
         } else {
