@@ -1,5 +1,6 @@
 //! The babeld daemon and its control program, as a library for both binaries and the tests.
 
+pub mod ctl;
 pub mod local;
 #[cfg(feature = "metrics")]
 pub mod metrics;

@@ -1,0 +1,299 @@
+//! The command line of `babelctl`.
+//!
+//! Options may stand before or after the command; what follows `lab` or `raw` is not ours to
+//! understand.
+
+use babel_core::prefix::{Prefix, RouteKey};
+use lexopt::prelude::{Long, Short, Value};
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where the daemon listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Socket {
+    /// Not said: the usual places.
+    Usual,
+    /// A unix socket.
+    Path(PathBuf),
+    /// A port on `[::1]`.
+    Port(u16),
+}
+
+impl Socket {
+    /// A number is a port, everything else a path.
+    pub fn from_word(word: OsString) -> Self {
+        match word.to_str().map(str::parse) {
+            Some(Ok(port)) => Self::Port(port),
+            _ => Self::Path(word.into()),
+        }
+    }
+}
+
+/// What to show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Topic {
+    /// The node.
+    Status,
+    /// Neighbours.
+    Neighbours,
+    /// Learned routes.
+    Routes,
+    /// Routes of our own.
+    XRoutes,
+    /// Interfaces.
+    Interfaces,
+}
+
+impl Topic {
+    /// As it stands on the command line and on the socket.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Neighbours => "neighbours",
+            Self::Routes => "routes",
+            Self::XRoutes => "xroutes",
+            Self::Interfaces => "interfaces",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "status" => Some(Self::Status),
+            "neighbours" | "neighbors" => Some(Self::Neighbours),
+            "routes" => Some(Self::Routes),
+            "xroutes" => Some(Self::XRoutes),
+            "interfaces" => Some(Self::Interfaces),
+            _ => None,
+        }
+    }
+}
+
+/// What the user wants. The flag is `-j`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Invocation {
+    /// `--help`.
+    Help,
+    /// `--version`.
+    Version,
+    /// `show`.
+    Show(Socket, Topic, bool),
+    /// `explain`, with the line to send.
+    Explain(Socket, String, bool),
+    /// `monitor`.
+    Monitor(Socket, bool),
+    /// `raw`, with the line to send.
+    Raw(Socket, String),
+    /// `check-config`.
+    CheckConfig(Vec<OsString>),
+    /// `lab`.
+    Lab(Vec<String>),
+}
+
+/// The command line was not understood, and what would have been.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UsageError(String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+impl From<lexopt::Error> for UsageError {
+    fn from(error: lexopt::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Reads the arguments, without the program's name.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut socket = Socket::Usual;
+    let mut json = false;
+    let mut words: Vec<OsString> = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('s') | Long("socket") => socket = Socket::from_word(parser.value()?),
+            Short('j') | Long("json") => json = true,
+            Short('h') | Long("help") => return Ok(Invocation::Help),
+            Short('V') | Long("version") => return Ok(Invocation::Version),
+            Value(word) => {
+                let verbatim = words.is_empty() && (word == "lab" || word == "raw");
+                words.push(word);
+                if verbatim {
+                    words.extend(parser.raw_args()?);
+                }
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    command(words, socket, json)
+}
+
+fn command(words: Vec<OsString>, socket: Socket, json: bool) -> Result<Invocation, UsageError> {
+    let mut words = words.into_iter();
+    let Some(name) = words.next() else {
+        return usage("what to do? A command is missing");
+    };
+    match name.to_string_lossy().as_ref() {
+        "help" => Ok(Invocation::Help),
+        "version" => Ok(Invocation::Version),
+        "lab" => Ok(Invocation::Lab(text(words)?)),
+        "check-config" => {
+            let files: Vec<OsString> = words.collect();
+            if files.is_empty() {
+                return usage("check-config: which files?");
+            }
+            Ok(Invocation::CheckConfig(files))
+        }
+        "show" => show(&text(words)?, socket, json),
+        "explain" => explain(&text(words)?, socket, json),
+        "monitor" => match text(words)?.as_slice() {
+            [] => Ok(Invocation::Monitor(socket, json)),
+            [word, ..] => usage(format!("monitor: what is `{word}`?")),
+        },
+        "raw" => {
+            let line = text(words)?.join(" ");
+            if line.contains(['\n', '\r']) {
+                return usage("raw: one line at a time");
+            }
+            Ok(Invocation::Raw(socket, line))
+        }
+        other => usage(format!("there is no command `{other}`")),
+    }
+}
+
+fn show(words: &[String], socket: Socket, json: bool) -> Result<Invocation, UsageError> {
+    let topics = "neighbours, routes, xroutes, interfaces or status";
+    match words {
+        [] => usage(format!("show what? {topics}")),
+        [word] => match Topic::from_word(word) {
+            Some(topic) => Ok(Invocation::Show(socket, topic, json)),
+            None => usage(format!("show: `{word}` is none of {topics}")),
+        },
+        [_, word, ..] => usage(format!("show: what is `{word}`?")),
+    }
+}
+
+fn explain(words: &[String], socket: Socket, json: bool) -> Result<Invocation, UsageError> {
+    let prefix = |word: &String| -> Result<Prefix, UsageError> {
+        word.parse()
+            .map_err(|error| UsageError(format!("explain: `{word}`: {error}")))
+    };
+    let key = match words {
+        [dst] => RouteKey::new(prefix(dst)?),
+        [dst, from, src] if from == "from" => {
+            match RouteKey::source_specific(prefix(dst)?, prefix(src)?) {
+                Some(key) => key,
+                None => return usage("explain: one prefix is IPv4 and the other IPv6"),
+            }
+        }
+        _ => return usage("explain: it takes PREFIX, or PREFIX from SOURCE-PREFIX"),
+    };
+    Ok(Invocation::Explain(
+        socket,
+        format!("json explain {key}"),
+        json,
+    ))
+}
+
+fn text(words: impl Iterator<Item = OsString>) -> Result<Vec<String>, UsageError> {
+    words
+        .map(|word| {
+            word.into_string()
+                .map_err(|word| UsageError(format!("{} is not UTF-8", word.to_string_lossy())))
+        })
+        .collect()
+}
+
+fn usage<T>(text: impl Into<String>) -> Result<T, UsageError> {
+    Err(UsageError(text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Invocation, UsageError> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn options_stand_before_or_after_the_command() {
+        let routes = |socket, json| Ok(Invocation::Show(socket, Topic::Routes, json));
+        assert_eq!(read("show routes"), routes(Socket::Usual, false));
+        assert_eq!(
+            read("-s 33123 show routes -j"),
+            routes(Socket::Port(33123), true)
+        );
+        assert_eq!(
+            read("show -s /run/b.sock -j routes"),
+            routes(Socket::Path("/run/b.sock".into()), true)
+        );
+        // A number too large to be a port is a file's name.
+        assert_eq!(
+            read("show routes -s 99999"),
+            routes(Socket::Path("99999".into()), false)
+        );
+    }
+
+    #[test]
+    fn a_prefix_is_checked_and_made_canonical_before_it_is_sent() {
+        let explain = |line: &str| Ok(Invocation::Explain(Socket::Usual, line.into(), false));
+        assert_eq!(
+            read("explain 10.1.2.3/8"),
+            explain("json explain 10.0.0.0/8")
+        );
+        assert_eq!(
+            read("explain ::/0 from fd00::1/8"),
+            explain("json explain ::/0 from fd00::/8")
+        );
+        for bad in [
+            "explain",
+            "explain nonsense",
+            "explain 10.0.0.0/8 from ::/0",
+            "explain 10.0.0.0/8 via x",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_follows_lab_and_raw_is_passed_on_as_it_is() {
+        assert_eq!(
+            read("lab run diamond --no-prices -j"),
+            Ok(Invocation::Lab(
+                ["run", "diamond", "--no-prices", "-j"]
+                    .map(String::from)
+                    .into()
+            ))
+        );
+        assert_eq!(
+            read("-s 1 raw interface eth0 rxcost 9"),
+            Ok(Invocation::Raw(
+                Socket::Port(1),
+                "interface eth0 rxcost 9".into()
+            ))
+        );
+    }
+
+    #[test]
+    fn a_wrong_command_line_names_its_fault() {
+        for (line, fault) in [
+            ("", "missing"),
+            ("frob", "`frob`"),
+            ("show", "neighbours"),
+            ("show frobs", "`frobs`"),
+            ("show routes now", "`now`"),
+            ("--frob", "--frob"),
+            ("check-config", "files"),
+            ("-s", "-s"),
+        ] {
+            let error = read(line).expect_err(line).to_string();
+            assert!(error.contains(fault), "{line:?}: {error}");
+        }
+    }
+}

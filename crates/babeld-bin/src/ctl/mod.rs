@@ -1,0 +1,191 @@
+//! `babelctl`: asks a running daemon over its control socket, and shows the answer to people.
+//!
+//! It decides nothing: what is said of a route is composed by the daemon. Output that nobody
+//! reads any more is a normal end.
+
+mod args;
+mod connection;
+mod explain;
+mod monitor;
+mod output;
+mod show;
+mod table;
+
+pub use args::{Invocation, Socket, Topic, UsageError, parse};
+pub use connection::Connection;
+pub use output::Output;
+
+use crate::local::{explain::Document, json};
+use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Shown by `--help`.
+pub const USAGE: &str = "\
+usage: babelctl [-s PATH|PORT] [-j] COMMAND
+
+  show neighbours|routes|xroutes|interfaces   the tables of a running babeld
+  show status                                 the node in a few lines
+  explain PREFIX [from SOURCE-PREFIX]         every route to PREFIX, and why it won or lost
+  monitor                                     the tables, then each change as it happens
+  raw LINE...                                 send one line as it is: a statement, for example
+  check-config FILE...                        read configuration files and touch nothing
+  lab run|up|exec|down|list ...               small networks on this machine; see `babelctl lab`
+
+  -s, --socket PATH|PORT   the daemon's unix socket, or its port on [::1]. Without it:
+                           $BABEL_SOCKET, else /var/run/babeld.sock, else port 33123
+  -j, --json               JSON instead of tables
+  -h, --help               this text
+  -V, --version            the version
+
+exit status: 0 done, 1 not done, 2 the command line was not understood
+";
+
+/// What `babelctl` does, given its arguments without the program's name.
+///
+/// For `lab`, `netns::init` must have been the first thing `main` did, and no thread may have
+/// been started.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let invocation = match parse(arguments) {
+        Ok(invocation) => invocation,
+        Err(error) => {
+            complain(&format!("{error}\nTry `babelctl --help`."));
+            return ExitCode::from(2);
+        }
+    };
+    let mut output = Output::stdout();
+    let done = run(invocation, &mut output).and_then(|code| {
+        output.flush()?;
+        Ok(code)
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What was shown before the failure belongs before it.
+            let _ = output.flush();
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Carries out `invocation`, writing to `output`.
+pub fn run<W: Write>(invocation: Invocation, output: &mut Output<W>) -> Result<ExitCode> {
+    match invocation {
+        Invocation::Help => output.text(USAGE)?,
+        Invocation::Version => {
+            output.text(concat!("babelctl ", env!("CARGO_PKG_VERSION"), "\n"))?
+        }
+        Invocation::Lab(arguments) => return crate::lab::main(&arguments),
+        Invocation::CheckConfig(files) => return check_config(&files, output),
+        Invocation::Show(socket, topic, json) => show(&socket, topic, json, output)?,
+        Invocation::Explain(socket, query, json) => {
+            let answer = query_json(&socket, &query)?;
+            let line = answer.first().context("the daemon said nothing")?;
+            if json {
+                output.text(&format!("{line}\n"))?;
+            } else {
+                explain::show(&parse_json::<Document>(line)?, output)?;
+            }
+        }
+        Invocation::Monitor(socket, json) => {
+            monitor::run(&mut Connection::open(&socket)?, json, output)?;
+        }
+        Invocation::Raw(socket, line) => return raw(&socket, &line, output),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show<W: Write>(
+    socket: &Socket,
+    topic: Topic,
+    as_json: bool,
+    output: &mut Output<W>,
+) -> Result<()> {
+    let query = format!("json {}", topic.word());
+    let lines = query_json(socket, &query)?;
+    if as_json && topic == Topic::Status {
+        return output.text(&format!("{}\n", lines.join("\n")));
+    }
+    if as_json {
+        return output.array(&lines);
+    }
+    match topic {
+        Topic::Status => {
+            let line = lines.first().context("the daemon said nothing")?;
+            show::status(&parse_json(line)?, output)
+        }
+        Topic::Neighbours => show::neighbours(&documents(&lines)?, output),
+        Topic::Routes => show::routes(&documents::<json::Route>(&lines)?, output),
+        Topic::XRoutes => show::xroutes(&documents(&lines)?, output),
+        Topic::Interfaces => show::interfaces(&documents(&lines)?, output),
+    }
+}
+
+/// Asks for JSON; a daemon that does not know it is another babeld.
+fn query_json(socket: &Socket, query: &str) -> Result<Vec<String>> {
+    let mut connection = Connection::open(socket)?;
+    let mut lines = Vec::new();
+    let end = connection.ask(query, |line| {
+        lines.push(line.to_owned());
+        Ok(())
+    })?;
+    match end.as_str() {
+        "ok" => Ok(lines),
+        "bad" => bail!(
+            "{} at {} does not know `{query}`: it is another babeld, or too old. \
+             `babelctl raw dump` shows what it has",
+            connection.version(),
+            connection.place()
+        ),
+        other => bail!("{} answers `{other}` to `{query}`", connection.place()),
+    }
+}
+
+fn documents<T: serde::de::DeserializeOwned>(lines: &[String]) -> Result<Vec<T>> {
+    lines.iter().map(|line| parse_json(line)).collect()
+}
+
+fn parse_json<T: serde::de::DeserializeOwned>(line: &str) -> Result<T> {
+    serde_json::from_str(line)
+        .with_context(|| format!("the daemon's answer is not understood: {line}"))
+}
+
+fn raw<W: Write>(socket: &Socket, line: &str, output: &mut Output<W>) -> Result<ExitCode> {
+    let mut connection = Connection::open(socket)?;
+    let end = connection.ask(line, |line| output.text(&format!("{line}\n")))?;
+    output.text(&format!("{end}\n"))?;
+    Ok(if end == "ok" {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn check_config<W: Write>(files: &[OsString], output: &mut Output<W>) -> Result<ExitCode> {
+    match crate::config::check(files) {
+        Ok(report) => {
+            output.text(&format!("{report}\n"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// To standard error; if even that is closed there is nobody to tell.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "babelctl: {text}");
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
