@@ -12,6 +12,7 @@ mod kind;
 mod octets;
 mod reader;
 mod state;
+mod stateless;
 mod subtlv;
 mod tlv;
 mod writer;
