@@ -59,5 +59,4 @@ Other:
 Accepted without effect: -s, -z kind[,factor], -q factor, -a multiplier.
 
 Signals: TERM, INT and HUP exit cleanly; USR1 dumps tables to the log; USR2 checks
-interfaces and kernel routes and reopens the log.
-";
+interfaces and kernel routes and reopens the log.";

@@ -56,10 +56,9 @@ impl fmt::Display for Report {
         )?;
         let prices = if settings.prices_on() { "on" } else { "off" };
         writeln!(f, "prices: {prices}")?;
-        write!(
-            f,
-            "configuration is good ({} warnings)",
-            self.warnings().len()
-        )
+        match self.warnings().len() {
+            1 => write!(f, "configuration is good (1 warning)"),
+            count => write!(f, "configuration is good ({count} warnings)"),
+        }
     }
 }

@@ -162,7 +162,7 @@ fn excerpt(text: &str, column: u32, width: usize) -> (String, String) {
         .saturating_sub(1);
     let start = at.saturating_sub(EXCERPT);
     let printable = |c: char| {
-        if c == '\t' {
+        if matches!(c, '\t' | '\r') {
             ' '
         } else if c.is_control() {
             '?'

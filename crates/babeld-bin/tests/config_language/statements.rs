@@ -79,7 +79,8 @@ fn options_of_the_node_that_take_numbers() {
 
 #[test]
 fn options_of_the_node_that_are_on_or_off() {
-    let all: [(&str, fn(bool) -> Global); 7] = [
+    type Make = fn(bool) -> Global;
+    let all: [(&str, Make); 7] = [
         ("link-detect", Global::LinkDetect),
         ("random-id", Global::RandomId),
         ("daemonise", Global::Daemonise),
