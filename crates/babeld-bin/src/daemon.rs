@@ -19,7 +19,12 @@ use babel_core::types::{RouterId, SeqNo};
 use babel_netlink::{Groups, Monitor};
 use clients::{Clients, Wish};
 use std::path::Path;
+use std::time::Duration;
 
+/// How often the goodbye is tried while the socket has no room.
+const GOODBYE_ATTEMPTS: usize = 20;
+/// Between the attempts.
+const GOODBYE_PAUSE: Duration = Duration::from_millis(5);
 /// The highest index of a device whose address may make our router-id.
 const LAST_IDENTITY_INDEX: u32 = 255;
 
@@ -53,8 +58,8 @@ async fn live(settings: Settings) -> anyhow::Result<()> {
         Some(path) => Some(create_pidfile(path)?),
         None => None,
     };
-    let mut sysctls = SysctlGuard(Some(Sysctls::default()));
-    let (kernel, monitor) = kernel_setup(&settings, sysctls.get())?;
+    let mut sysctls = Sysctls::default();
+    let (kernel, monitor) = kernel_setup(&settings, &mut sysctls)?;
     let (kernel, links) = read_devices(&settings, kernel)?;
     if settings.interfaces.is_empty() {
         bail!("Eek... asked to run on no interfaces!");
@@ -72,11 +77,16 @@ async fn live(settings: Settings) -> anyhow::Result<()> {
         kernel,
         monitor,
         links,
-        sysctls: sysctls.0.take().unwrap_or_default(),
+        sysctls,
     })
     .context("starting")?;
     serve(&mut node, &mut clients, &mut signals).await;
-    node.retract();
+    for _ in 0..GOODBYE_ATTEMPTS {
+        if node.retract() {
+            break;
+        }
+        tokio::time::sleep(GOODBYE_PAUSE).await;
+    }
     tokio::select! {
         biased;
         () = second_exit(&mut signals) => tracing::warn!("leaving at once"),
@@ -223,21 +233,4 @@ fn router_id(settings: &Settings, links: &Links) -> anyhow::Result<RouterId> {
         tracing::warn!("Warning: couldn't find router id -- using random value.");
     }
     identity::random_router_id().context("random numbers")
-}
-
-/// Puts kernel parameters back if the start fails.
-struct SysctlGuard(Option<Sysctls>);
-
-impl SysctlGuard {
-    fn get(&mut self) -> &mut Sysctls {
-        self.0.get_or_insert_default()
-    }
-}
-
-impl Drop for SysctlGuard {
-    fn drop(&mut self) {
-        if let Some(sysctls) = &mut self.0 {
-            sysctls.restore();
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod chores;
 mod kernel;
 mod links;
 mod listen;
+mod packets;
 mod prices;
 mod report;
 mod statement;
@@ -20,7 +21,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::fib::{self, BATCH, Fib};
 use crate::links::Links;
-use crate::net::{BabelSocket, Refused as NotReceived, Sent};
+use crate::net::BabelSocket;
 use crate::node::{InterfaceView, KernelCounters, Node, NodeEngine, Refused};
 use crate::sysctl::Sysctls;
 use crate::xroutes::XRoutes;
@@ -28,7 +29,6 @@ use babel_core::config::Config;
 use babel_core::event::{Change, Event, FibChange, Transmit};
 use babel_core::time::Instant;
 use babel_core::types::LinkId;
-use babel_core::wire::Destination;
 use babel_netlink::{Monitor, Notification};
 use chores::{Chores, take};
 use std::collections::BTreeMap;
@@ -36,16 +36,10 @@ use std::io;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
-/// Packets taken in at one wake-up.
-const RECEIVE_BUDGET: usize = 256;
-/// Packets sent at one wake-up.
-const SEND_BUDGET: usize = 64;
 /// Batches of routes written at one wake-up: some four milliseconds.
 const WRITE_BUDGET: usize = 4;
-/// After the socket had no room, or reported an error.
-const SOCKET_BACKOFF: Duration = Duration::from_millis(5);
-/// A link's trouble with sending is logged this often.
-const COMPLAINT_GAP: Duration = Duration::from_secs(60);
+/// What could not be deleted is tried again this often.
+const LEFTOVER_GAP: Duration = Duration::from_secs(60);
 
 /// Everything a running node owns, clients aside.
 #[derive(Debug)]
@@ -66,6 +60,9 @@ pub struct Running {
     /// `packet` is finished but found no room.
     unsent: Option<Transmit>,
     changes: Vec<FibChange>,
+    /// Reads of the kernel's routes in a row that did not hold still.
+    restless_reads: u32,
+    leaving: bool,
     interface_news: Vec<(Change, InterfaceView)>,
     send_complaints: BTreeMap<LinkId, Instant>,
 }
@@ -119,6 +116,8 @@ impl Running {
             packet: Vec::new(),
             unsent: None,
             changes: Vec::new(),
+            restless_reads: 0,
+            leaving: false,
             interface_news: Vec::new(),
             send_complaints: BTreeMap::new(),
         };
@@ -185,7 +184,7 @@ impl Running {
         use std::io::Write as _;
         let mut out = io::stdout().lock();
         let written = out
-            .write_all(self.tables().as_bytes())
+            .write_all(self.tables_text().as_bytes())
             .and_then(|()| out.flush());
         if let Err(error) = written {
             tracing::warn!("cannot write the tables: {error}");
@@ -200,13 +199,17 @@ impl Running {
         self.reopen_log()
     }
 
-    /// Says goodbye to the neighbours. Routes stay: packets on their way still arrive.
-    pub fn retract(&mut self) {
+    /// Says goodbye to the neighbours, or goes on doing so. Routes stay: packets on their way
+    /// still arrive. Returns whether all is said.
+    pub fn retract(&mut self) -> bool {
         let now = clock::now();
-        self.unsent = None;
-        self.engine.handle_event(now, Event::Shutdown);
-        self.chores.send = None;
-        while self.transmit(clock::now()) {}
+        if !std::mem::replace(&mut self.leaving, true) {
+            self.unsent = None;
+            self.chores.send = None;
+            self.engine.handle_event(now, Event::Shutdown);
+        }
+        while self.transmit(now) {}
+        self.chores.send.is_none()
     }
 
     /// Leaves the kernel as it was before us. Returns our last seqno.
@@ -219,84 +222,6 @@ impl Running {
         }
         self.sysctls.restore();
         self.engine.seqno()
-    }
-
-    fn receive(&mut self) -> bool {
-        let now = clock::now();
-        take(&mut self.chores.receive, now);
-        if self.chores.receive.is_some() {
-            return false;
-        }
-        for _ in 0..RECEIVE_BUDGET {
-            let datagram = match self.socket.receive() {
-                None => return false,
-                Some(Err(NotReceived::Foreign)) => continue,
-                Some(Err(NotReceived::Error)) => {
-                    self.chores.receive = Some(now + SOCKET_BACKOFF);
-                    return false;
-                }
-                Some(Ok(datagram)) => datagram,
-            };
-            let Some(link) = self.links.link_on(datagram.ifindex) else {
-                continue;
-            };
-            // A switch that sends our own packets back is no neighbour.
-            let ours = self.links.up(link).map(|(_, state)| state.address);
-            if ours == Some(datagram.source) {
-                continue;
-            }
-            let packet = Event::Packet {
-                link,
-                source: datagram.source,
-                multicast: datagram.multicast,
-                payload: datagram.payload,
-            };
-            self.engine.handle_event(now, packet);
-        }
-        true
-    }
-
-    fn transmit(&mut self, now: Instant) -> bool {
-        take(&mut self.chores.send, now);
-        if self.chores.send.is_some() {
-            return false;
-        }
-        for _ in 0..SEND_BUDGET {
-            let next = match self.unsent.take() {
-                Some(transmit) => Some(transmit),
-                None => self.engine.poll_transmit(now, &mut self.packet),
-            };
-            let Some(transmit) = next else {
-                return false;
-            };
-            let Some((ifindex, state)) = self.links.up(transmit.link) else {
-                continue;
-            };
-            let to = match transmit.destination {
-                Destination::Multicast => None,
-                Destination::Unicast(address) => Some(address),
-            };
-            match self.socket.send(ifindex, state.address, to, &self.packet) {
-                Sent::Yes => {}
-                Sent::Later => {
-                    self.unsent = Some(transmit);
-                    self.chores.send = Some(now + SOCKET_BACKOFF);
-                    return false;
-                }
-                Sent::Never(errno) => self.complain_of_sending(now, transmit.link, errno),
-            }
-        }
-        true
-    }
-
-    /// A packet is lost, as it might have been on the way: the protocol copes.
-    fn complain_of_sending(&mut self, now: Instant, link: LinkId, errno: nix::errno::Errno) {
-        let last = self.send_complaints.get(&link);
-        if last.is_none_or(|last| now.since(*last) >= COMPLAINT_GAP) {
-            self.send_complaints.insert(link, now);
-            let name = self.links.name(link).unwrap_or("?");
-            tracing::warn!("send: {} (on {name})", errno.desc());
-        }
     }
 
     fn write_routes(&mut self) -> bool {
@@ -340,16 +265,28 @@ impl Running {
         }
         if take(&mut self.chores.release, now) && self.fib.release_leftovers(&mut self.kernel) {
             self.chores.release = Some(now);
+        } else if self.fib.has_leftovers() {
+            self.chores.release.get_or_insert(now + LEFTOVER_GAP);
         }
         for name in self.links.complaints(now) {
             tracing::warn!("Interface {name} has no link-local address.");
         }
     }
 
+    /// The tables our routes may be in.
+    fn tables(&self) -> Vec<u32> {
+        let rules = &self.engine.config().filters.install;
+        let named = rules.iter().filter_map(|rule| rule.action.table);
+        let mut tables: Vec<_> = named.chain([self.settings.export_table]).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        tables
+    }
+
     /// Takes over the routes of a former life until the neighbours have told us theirs: by then
     /// each has sent a full update, asked for or periodic.
     fn adopt(&mut self, now: Instant) {
-        match self.fib.adopt(&mut self.kernel) {
+        match self.fib.adopt(&self.tables(), &mut self.kernel) {
             Ok(0) => {}
             Ok(count) => {
                 tracing::warn!("taking over {count} routes that a former babeld left");

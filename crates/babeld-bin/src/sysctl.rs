@@ -95,6 +95,13 @@ impl Sysctls {
     }
 }
 
+impl Drop for Sysctls {
+    /// Whatever becomes of the start, the host gets its parameters back.
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
+
 /// Writes `value` if something else is there; what was there.
 fn change(path: &Path, value: &str) -> Result<Option<String>, SysctlError> {
     let old = fs::read_to_string(path).map_err(|e| SysctlError::Read(path.to_owned(), e))?;

@@ -73,13 +73,15 @@ impl Fib {
         }
     }
 
-    /// Takes over what a former life left in the export table, so that traffic goes on until
-    /// the engine knows better. Returns how many there are.
-    pub fn adopt(&mut self, kernel: &mut impl Kernel) -> io::Result<usize> {
-        let routes = kernel.own_routes(self.settings.table)?;
-        let count = routes.len();
-        for route in routes {
-            self.leftovers.entry(route.key).or_default().push(route);
+    /// Takes over what a former life left in `tables`, so that traffic goes on until the engine
+    /// knows better. Returns how many there are.
+    pub fn adopt(&mut self, tables: &[u32], kernel: &mut impl Kernel) -> io::Result<usize> {
+        let mut count = 0;
+        for table in tables {
+            for route in kernel.own_routes(*table)? {
+                self.leftovers.entry(route.key).or_default().push(route);
+                count += 1;
+            }
         }
         Ok(count)
     }
@@ -150,9 +152,10 @@ impl Fib {
     /// the kernel drops routes without a word. What is missing is put back by [`Fib::retry`].
     pub fn resync(&mut self, now: Instant, kernel: &mut impl Kernel) -> io::Result<()> {
         let mut tables = self.installed.tables();
-        if !tables.contains(&self.settings.table) {
-            tables.push(self.settings.table);
-        }
+        tables.push(self.settings.table);
+        tables.extend(self.leftovers.values().flatten().map(|route| route.table));
+        tables.sort_unstable();
+        tables.dedup();
         let mut held: BTreeMap<RouteKey, Vec<KernelRoute>> = BTreeMap::new();
         for table in tables {
             for route in kernel.own_routes(table)? {

@@ -257,7 +257,7 @@ fn leftovers_serve_until_replaced_or_released() {
     kernel.put(route("2001:db8:2::/48", 3), PROTO_BABEL);
     kernel.put(route("2001:db8:3::/48", 3), PROTO_BABEL);
     kernel.put(route("2001:db8:4::/48", 3), 4);
-    assert_eq!(fib.adopt(&mut kernel).expect("a dump"), 3);
+    assert_eq!(fib.adopt(&[254], &mut kernel).expect("a dump"), 3);
     apply(
         &mut fib,
         &mut kernel,

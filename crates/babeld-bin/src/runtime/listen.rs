@@ -13,6 +13,8 @@ use tokio::io::Interest;
 
 /// After the monitor failed, before everything is read again.
 const MONITOR_BACKOFF: Duration = Duration::from_secs(1);
+/// Reads in a row that may be put off because the tables kept changing.
+const RESTLESS_READS: u32 = 10;
 
 impl Running {
     /// Takes in what the kernel has told. Returns whether there may be more.
@@ -51,7 +53,10 @@ impl Running {
     pub(super) fn read_everything(&mut self, now: Instant) {
         match self.kernel.devices() {
             Ok((links, addresses)) => self.links.reset(links, addresses),
-            Err(error) => tracing::warn!("{error}"),
+            Err(error) => {
+                tracing::warn!("{error}");
+                self.chores.check = Some(now + MONITOR_BACKOFF);
+            }
         }
         self.chores.want_reread(now);
         self.chores.want_resync(now);
@@ -67,11 +72,16 @@ impl Running {
             .collect();
         if self.xroutes.wants_routes() {
             match self.kernel.routes(&self.import_tables) {
-                Ok((routes, end)) => {
+                // A read that did not hold still may lack routes. Notifications tell of changes
+                // anyway, so wait for a quiet moment, but not for ever.
+                Ok((_, DumpEnd::Changing)) if self.restless_reads < RESTLESS_READS => {
+                    self.restless_reads += 1;
+                    self.chores.want_reread(now);
+                    return 0;
+                }
+                Ok((routes, _)) => {
+                    self.restless_reads = 0;
                     all.extend(routes.iter().filter_map(importable));
-                    if end == DumpEnd::Changing {
-                        self.chores.want_reread(now);
-                    }
                 }
                 Err(error) => {
                     tracing::warn!("{error}");

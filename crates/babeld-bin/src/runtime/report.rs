@@ -38,7 +38,7 @@ pub(super) fn log(diagnostic: &Diagnostic, links: &Links) {
 
 impl Running {
     /// The tables as stock babeld writes them for `USR1`.
-    pub(super) fn tables(&self) -> String {
+    pub(super) fn tables_text(&self) -> String {
         let now = self.now();
         let engine = self.engine();
         let name = |link| self.links.name(link).unwrap_or("?");
