@@ -227,29 +227,24 @@ fn slot_mut<A>(
         .get_mut(id.0 as usize & (CHUNK - 1))
 }
 
-/// A set of prefixes that remembers the order of insertion; membership is one bit.
+/// A set of prefixes with an order to leave in; membership is one bit.
+///
+/// Members leave in sorted runs: what is inserted while a run leaves waits for the next one. So
+/// each member is sorted once however many come while others go, and none waits for ever.
 #[derive(Debug, Default)]
 pub(crate) struct PrefixSet {
     bits: Vec<u64>,
-    members: Vec<PrefixId>,
-    sorted: bool,
+    /// Sorted, the next one to leave last.
+    run: Vec<PrefixId>,
+    fresh: Vec<PrefixId>,
 }
 
 impl PrefixSet {
     /// Adds a prefix; false if it was in.
     pub(crate) fn insert(&mut self, id: PrefixId) -> bool {
-        let (word, bit) = (id.0 as usize / 64, 1 << (id.0 % 64));
-        if word >= self.bits.len() {
-            self.bits.resize(word + 1, 0);
-        }
-        let Some(bits) = self.bits.get_mut(word) else {
-            return false;
-        };
-        let new = *bits & bit == 0;
+        let new = self.mark(id);
         if new {
-            *bits |= bit;
-            self.members.push(id);
-            self.sorted = false;
+            self.fresh.push(id);
         }
         new
     }
@@ -261,34 +256,48 @@ impl PrefixSet {
             .is_some_and(|bits| bits & (1 << (id.0 % 64)) != 0)
     }
 
-    /// Removes the newest member.
-    pub(crate) fn pop(&mut self) -> Option<PrefixId> {
-        let id = self.members.pop()?;
+    /// Removes the first member of the present run; if it is over, the rest becomes the next
+    /// run, by ascending key.
+    pub(crate) fn pop_by_cached_key<K: Ord>(
+        &mut self,
+        key: impl FnMut(&PrefixId) -> K,
+    ) -> Option<PrefixId> {
+        if self.run.is_empty() {
+            core::mem::swap(&mut self.run, &mut self.fresh);
+            self.run.sort_by_cached_key(key);
+            self.run.reverse();
+        }
+        let id = self.run.pop()?;
         if let Some(bits) = self.bits.get_mut(id.0 as usize / 64) {
             *bits &= !(1 << (id.0 % 64));
         }
         Some(id)
     }
 
-    /// Undoes a [`Self::pop`]: the member will be the next one again.
+    /// Undoes a [`Self::pop_by_cached_key`]: the member will be the next one again.
     pub(crate) fn unpop(&mut self, id: PrefixId) {
-        let sorted = self.sorted;
-        self.insert(id);
-        self.sorted = sorted;
-    }
-
-    /// Sorts the members, unless they are, so that [`Self::pop`] yields them by ascending key.
-    pub(crate) fn sort_by_cached_key<K: Ord>(&mut self, key: impl FnMut(&PrefixId) -> K) {
-        if !self.sorted {
-            self.members.sort_by_cached_key(key);
-            self.members.reverse();
-            self.sorted = true;
+        if self.mark(id) {
+            self.run.push(id);
         }
     }
 
     /// Whether there is no member.
     pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.run.is_empty() && self.fresh.is_empty()
+    }
+
+    /// Sets the bit of a prefix; false if it was set.
+    fn mark(&mut self, id: PrefixId) -> bool {
+        let (word, bit) = (id.0 as usize / 64, 1 << (id.0 % 64));
+        if word >= self.bits.len() {
+            self.bits.resize(word + 1, 0);
+        }
+        let Some(bits) = self.bits.get_mut(word) else {
+            return false;
+        };
+        let new = *bits & bit == 0;
+        *bits |= bit;
+        new
     }
 }
 
@@ -361,9 +370,22 @@ mod tests {
         assert!(!set.insert(PrefixId(70)));
         assert!(set.insert(PrefixId(3)));
         assert!(set.contains(PrefixId(70)) && !set.contains(PrefixId(4)));
-        set.sort_by_cached_key(|id| id.0);
-        assert_eq!(set.pop(), Some(PrefixId(3)));
-        assert_eq!(set.pop(), Some(PrefixId(70)));
+        let mut pop = || set.pop_by_cached_key(|id| id.0);
+        assert_eq!((pop(), pop()), (Some(PrefixId(3)), Some(PrefixId(70))));
+        assert_eq!(pop(), None);
         assert!(set.is_empty() && set.insert(PrefixId(70)));
+    }
+
+    #[test]
+    fn what_comes_while_a_run_leaves_waits_for_the_next_run() {
+        let mut set = PrefixSet::default();
+        [5, 7, 6].map(|id| set.insert(PrefixId(id)));
+        let pop = |set: &mut PrefixSet| set.pop_by_cached_key(|id| id.0).map(|id| id.0);
+        assert_eq!(pop(&mut set), Some(5));
+        [2, 1, 5].map(|id| set.insert(PrefixId(id)));
+        assert_eq!(pop(&mut set), Some(6));
+        set.unpop(PrefixId(6));
+        let rest: Vec<u32> = core::iter::from_fn(|| pop(&mut set)).collect();
+        assert_eq!(rest, [6, 7, 1, 2, 5]);
     }
 }

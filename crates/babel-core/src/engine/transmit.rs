@@ -154,14 +154,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         }
         for pick in [replies, triggered, dump] {
-            self.sort(id, pick);
-            loop {
-                let Some(link) = self.links.get_mut(&id) else {
-                    return;
-                };
-                let Some(prefix) = pick(&mut link.queue).pop() else {
-                    break;
-                };
+            while let Some(prefix) = self.next_update(id, pick) {
                 let forced = core::ptr::fn_addr_eq(pick, replies as Pick);
                 if self.write_update(now, id, prefix, forced, packet).is_err() {
                     if let Some(link) = self.links.get_mut(&id) {
@@ -192,19 +185,17 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         }
     }
 
-    /// Sorted by originator, then prefix, a Router-Id TLV serves many Updates and prefixes
-    /// compress best.
-    fn sort(&mut self, id: LinkId, pick: Pick) {
-        let Some(link) = self.links.get_mut(&id) else {
-            return;
-        };
+    /// The next prefix to tell of. Sorted by originator, then prefix, a Router-Id TLV serves many
+    /// Updates and prefixes compress best.
+    fn next_update(&mut self, id: LinkId, pick: Pick) -> Option<PrefixId> {
+        let link = self.links.get_mut(&id)?;
         let (table, own) = (&self.table, self.config.router_id);
-        pick(&mut link.queue).sort_by_cached_key(|prefix| {
+        pick(&mut link.queue).pop_by_cached_key(|prefix| {
             table.get(*prefix).map(|entry| -> (RouterId, RouteKey) {
                 let route = entry.selected_route().filter(|_| entry.xroute.is_none());
                 (route.map_or(own, |route| route.router_id), entry.key)
             })
-        });
+        })
     }
 
     fn write_unknown(&mut self, id: LinkId, packet: &mut PacketWriter) -> Result<(), Full> {
