@@ -5,6 +5,7 @@ use babeld::config::{ConfigError, LocalAddress, LocalSocket, Origin, Settings};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
@@ -462,4 +463,58 @@ fn a_check_of_files_reports_what_they_come_to() {
     let bad = file(b"interface");
     let error = babeld::config::check([config.path(), bad.path()]).expect_err("a bad file");
     assert_eq!((error.place.line, error.column), (1, 10));
+}
+
+/// Runs the daemon's binary with flags that end it before it touches anything.
+fn binary(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_babeld"))
+        .args(args)
+        .output()
+        .expect("the binary runs");
+    let text = |octets: Vec<u8>| String::from_utf8(octets).expect("text");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn the_binary_exits_as_stock_does() {
+    let bad = file(b"debug 1\nfoo bar\n");
+    let pid = tempfile::tempdir().expect("a directory");
+    let pid = pid.path().join("pid");
+    let pid = pid.to_str().expect("a plain name");
+    let (status, out, err) = binary(&["-I", pid, "-c", name(&bad), "eth0"]);
+    assert_eq!((status, out.as_str()), (Some(1), ""));
+    let last = format!(
+        "Couldn't parse configuration from file {} (error at line 2).\n",
+        name(&bad)
+    );
+    assert!(
+        err.starts_with(&format!("{}:2:1: 'foo' is not a statement", name(&bad))),
+        "{err}"
+    );
+    assert!(err.ends_with(&last), "{err}");
+    assert!(!Path::new(pid).exists(), "nothing is touched");
+
+    let (status, out, err) = binary(&["-p", "0"]);
+    assert_eq!((status, out.as_str()), (Some(1), ""));
+    assert!(
+        err.contains(&format!("\n{VERSION}\nSyntax: babeld [-V]")),
+        "{err}"
+    );
+
+    assert_eq!(
+        binary(&["-V"]),
+        (Some(0), String::new(), format!("{VERSION}\n"))
+    );
+    assert_eq!(
+        binary(&["--help"]),
+        (Some(0), format!("{HELP}\n"), String::new())
+    );
+    let good = file(b"interface a\n");
+    let (status, out, err) = binary(&["--check-config", "-c", name(&good), "b"]);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    assert!(out.starts_with("interfaces: 2 (a, b)\n"), "{out}");
 }

@@ -1,6 +1,7 @@
 //! babeld: reads its command line, then runs until told to stop.
 
 use babeld::cli::{self, Action, CliError};
+use babeld::config;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -22,7 +23,8 @@ fn act(invocation: cli::Invocation) -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Action::CheckConfig => {
-            println!("The configuration is good.");
+            let settings = invocation.settings;
+            println!("{}", config::Report { settings });
             return ExitCode::SUCCESS;
         }
     }

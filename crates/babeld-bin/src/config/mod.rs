@@ -43,7 +43,7 @@
 //! | `metrics-port` | port of `::1`, or `ADDRESS:PORT` | 1–65535 | off |
 //! | `price`, `fee` | our fee per megabyte; the last wins | 0–4294967294 | off |
 //! | `price-unit` | integer | 0–65535 | 0 |
-//! | `price-sub-tlv` | integer | 4–127 | 112 |
+//! | `price-sub-tlv` | integer | 4–126 | 112 |
 //! | `max-price {N\|none} [ip PREFIX]` | limit; one for each prefix | 0–4294967294 | none |
 //! | `require-price` | bool | | false |
 //! | `prefer` | `quality` or `price` | | `quality` |

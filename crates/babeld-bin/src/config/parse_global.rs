@@ -176,9 +176,9 @@ fn priced(line: &mut Line<'_>, name: &str) -> Result<Option<Global>, ConfigError
         "price" | "fee" => Global::Price(price(line, name)?),
         "price-unit" => Global::PriceUnit(line.integer16(name, 0..=u16::MAX)?),
         "price-sub-tlv" => {
-            // 0 to 3 are padding, diversity and timestamps; from 128 on stock peers would drop
-            // the whole Update (RFC 8966 §4.4).
-            let value = line.integer16(name, 4..=127)?;
+            // 0 to 3 are padding, diversity and timestamps, 127 is reserved, and from 128 on stock
+            // peers would drop the whole Update (RFC 8966 §4.4).
+            let value = line.integer16(name, 4..=126)?;
             Global::PriceSubTlv(u8::try_from(value).unwrap_or(112))
         }
         "max-price" => {
