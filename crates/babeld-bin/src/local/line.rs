@@ -102,3 +102,111 @@ fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = out.write_fmt(text);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use babel_core::ext::Origin;
+    use babel_core::prefix::RouteKey;
+    use babel_core::types::{LinkId, Metric, NeighbourId, RouterId, SeqNo};
+    use babel_price_tlv::Unit;
+    use std::time::Duration;
+
+    fn text(write: impl FnOnce(&mut String)) -> String {
+        let mut out = String::new();
+        write(&mut out);
+        out
+    }
+
+    #[test]
+    fn an_interface_that_is_down_shows_no_addresses() {
+        let mut view = InterfaceView {
+            link: LinkId(1),
+            name: "eth0".into(),
+            up: true,
+            ipv6: Some("fe80::1".parse().expect("an address")),
+            ipv4: None,
+            down_reason: None,
+        };
+        assert_eq!(
+            text(|out| interface(out, Change::Add, &view)),
+            "add interface eth0 up true ipv6 fe80::1\n"
+        );
+        view.up = false;
+        assert_eq!(
+            text(|out| interface(out, Change::Change, &view)),
+            "change interface eth0 up false\n"
+        );
+    }
+
+    #[test]
+    fn a_neighbour_that_does_not_hear_us_has_infinite_costs_in_figures() {
+        // As stock babeld 1.12.1 prints it, but for the id.
+        let view = NeighbourView {
+            id: NeighbourId(0x1F),
+            link: LinkId(1),
+            address: "fe80::98b7:44ff:fe60:e6af".parse().expect("an address"),
+            reach: 0xC000,
+            ureach: 0,
+            rxcost: Metric(96),
+            txcost: Metric::INFINITY,
+            cost: Metric::INFINITY,
+            routes: 0,
+            hello_age: None,
+            ihu_age: None,
+        };
+        assert_eq!(
+            text(|out| neighbour(out, Change::Flush, &view, "sa")),
+            "flush neighbour 1f address fe80::98b7:44ff:fe60:e6af if sa reach c000 ureach 0000 \
+             rxcost 96 txcost 65535 cost 65535\n"
+        );
+    }
+
+    #[test]
+    fn a_source_specific_route_names_its_source_and_a_price_stands_before_via() {
+        let key = RouteKey::source_specific(
+            "::/0".parse().expect("a prefix"),
+            "2001:db8::/32".parse().expect("a prefix"),
+        )
+        .expect("one family");
+        let via = "fe80::1".parse().expect("an address");
+        let mut view = RouteView {
+            id: 0xABC,
+            key,
+            installed: false,
+            feasible: true,
+            eligible: true,
+            router_id: RouterId([2, 0, 0, 0, 0, 0, 0, 1]),
+            seqno: SeqNo(1),
+            metric: Metric::INFINITY,
+            smoothed: Metric(1),
+            refmetric: Metric(7),
+            neighbour: NeighbourId(1),
+            via,
+            link: LinkId(1),
+            next_hop: via.into(),
+            age: Duration::ZERO,
+            attr: RoutePrice::Unpriced,
+        };
+        let start = "change route abc prefix ::/0 from 2001:db8::/32 installed no \
+                     id 02:00:00:00:00:00:00:01 metric 65535 refmetric 7";
+        assert_eq!(
+            text(|out| route(out, Change::Change, &view, "sb")),
+            format!("{start} via fe80::1 if sb\n")
+        );
+        view.attr = RoutePrice::new(Unit::NAMELESS, Price::ZERO);
+        assert_eq!(
+            text(|out| route(out, Change::Change, &view, "sb")),
+            format!("{start} price 0 via fe80::1 if sb\n")
+        );
+        let own = XRouteView {
+            key,
+            metric: Metric(3),
+            origin: Origin::Local,
+        };
+        assert_eq!(
+            text(|out| xroute(out, Change::Add, &own)),
+            "add xroute ::/0-2001:db8::/32 prefix ::/0 from 2001:db8::/32 metric 3\n"
+        );
+    }
+}

@@ -17,7 +17,10 @@ use babeld::node::{InterfaceView, KernelCounters, Node, NodeEngine, Refused};
 use qos_ranker::QosPolicy;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::task::LocalSet;
 
 /// A neighbour's settings.
 #[derive(Clone)]
@@ -266,4 +269,63 @@ pub(crate) fn bind(path: PathBuf) -> Server {
         },
     ];
     Server::bind(&endpoints, identity()).expect("the sockets open")
+}
+
+/// A node that serves its sockets on a thread of its own until this is dropped.
+pub(crate) struct Background {
+    pub(crate) path: PathBuf,
+    pub(crate) port: u16,
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    _directory: tempfile::TempDir,
+}
+
+impl Background {
+    /// Starts to serve the node that `make` makes.
+    pub(crate) fn serve(make: impl FnOnce() -> TestNode + Send + 'static) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("babel.sock");
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ready, port) = std::sync::mpsc::channel();
+        let (its_path, its_stop) = (path.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            LocalSet::new().block_on(&runtime, async {
+                let mut node = make();
+                let mut server = bind(its_path);
+                ready.send(server.addresses().to_vec()).expect("a test");
+                while !its_stop.load(Ordering::Relaxed) {
+                    node.publish(&mut server);
+                    while let Some(request) = server.try_next_request() {
+                        server.handle(request, &mut node);
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            });
+        });
+        let addresses = port.recv().expect("the sockets open");
+        let Some(Address::Port(port)) = addresses.first() else {
+            panic!("no port");
+        };
+        Self {
+            path,
+            port: *port,
+            stop,
+            thread: Some(thread),
+            _directory: directory,
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been printed already.
+            let _ = thread.join();
+        }
+    }
 }
