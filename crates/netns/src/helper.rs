@@ -94,7 +94,7 @@ fn hold() -> Result<()> {
     // Only the end of the input ends us: a signal must not leave programs running inside.
     SigSet::all().thread_block().context("blocking signals")?;
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
-        .context("making a network namespace (are you root, or in a user namespace?)")?;
+        .context("making a network namespace; this system lets user namespaces do nothing, so run it as root")?;
     mount_sys()?;
     for (setting, value) in SETTINGS {
         let _ = fs::write(format!("/proc/sys/net/{setting}"), value);

@@ -254,7 +254,7 @@ fn settled(stage: &Stage, stream: &Stream, from: Instant, to: Instant) -> Result
 fn tell_losses(losses: Losses) -> String {
     let gap = spoken(losses.longest_gap);
     format!(
-        "{}; longest time without an answered ping: {gap}",
+        "pings lost: {}; longest time without an answered ping: {gap}",
         tell_lost(losses)
     )
 }
