@@ -26,6 +26,9 @@ const MOVE_LIMIT: Duration = Duration::from_secs(75);
 /// From a neighbour's death to traffic on the other way.
 const RECOVER_LIMIT: Duration = Duration::from_secs(20);
 
+/// The metric of a route that is none.
+const INFINITY: u32 = 65535;
+
 /// What the last lines tell.
 #[derive(Debug, Default)]
 struct Figures(Vec<String>);
@@ -79,7 +82,7 @@ fn first_act(stage: &mut Stage, chosen: &str, figures: &mut Figures) -> Result<(
     stage.screen.heading("The nodes start, carol last");
     stage.start_nodes(false)?;
     figures.add(
-        "from nothing to all routes among three nodes",
+        "three nodes started to all routes installed",
         &spoken(started.elapsed()),
     );
     stage.start_nodes(true)?;
@@ -89,7 +92,9 @@ fn first_act(stage: &mut Stage, chosen: &str, figures: &mut Figures) -> Result<(
         MOVE_LIMIT,
         |network| {
             let routes = network.routes(FROM)?;
-            let known = |prefix: &str| routes.iter().filter(|route| route.prefix == prefix).count();
+            let usable =
+                |route: &&Route, prefix: &str| route.prefix == prefix && route.metric < INFINITY;
+            let known = |prefix: &str| routes.iter().filter(|route| usable(route, prefix)).count();
             let via =
                 |prefix: &str| installed(&routes, prefix).map(|route| peer_on(&route.interface));
             let right = [&prefix, &prefix6]
@@ -147,7 +152,8 @@ fn price_rises(stage: &mut Stage, stream: &Stream, figures: &mut Figures) -> Res
             let price = via(&routes, &prefix, CHEAP).and_then(|route| route.price);
             Ok(match price {
                 Some(RAISED) => Seen::There(Instant::now()),
-                other => Seen::NotYet(format!("{FROM} sees {other:?} via {CHEAP}")),
+                Some(old) => Seen::NotYet(format!("{FROM} still sees {old} via {CHEAP}")),
+                None => Seen::NotYet(format!("{FROM} sees no price via {CHEAP}")),
             })
         },
     )?;
@@ -188,8 +194,10 @@ fn price_rises(stage: &mut Stage, stream: &Stream, figures: &mut Figures) -> Res
     ));
     let losses = settled(stage, stream, raised, moved + GRACE)?;
     stage.screen.line(&format!("     {}", tell_losses(losses)));
-    figures.add("from a higher price to traffic on the other way", &after);
-    figures.add("pings lost meanwhile", &tell_lost(losses));
+    figures.add(
+        "price raised to traffic on the other way",
+        &with_losses(&after, losses),
+    );
     Ok(())
 }
 
@@ -229,16 +237,15 @@ fn node_dies(
     let losses = settled(stage, stream, killed, back + GRACE)?;
     stage.screen.line(&format!("     {}", tell_losses(losses)));
     figures.add(
-        "from the death of the node in use to answered pings",
-        &after,
+        "node in use killed to pings answered again",
+        &with_losses(&after, losses),
     );
-    figures.add("pings lost meanwhile", &tell_lost(losses));
     Ok(())
 }
 
 impl Figures {
     fn add(&mut self, what: &str, figure: &str) {
-        self.0.push(format!("{what:<52} {figure}"));
+        self.0.push(format!("{what:<44} {figure}"));
     }
 }
 
@@ -252,15 +259,17 @@ fn settled(stage: &Stage, stream: &Stream, from: Instant, to: Instant) -> Result
 }
 
 fn tell_losses(losses: Losses) -> String {
-    let gap = spoken(losses.longest_gap);
-    format!(
-        "pings lost: {}; longest time without an answered ping: {gap}",
-        tell_lost(losses)
-    )
+    let Losses {
+        sent,
+        lost,
+        longest_gap,
+    } = losses;
+    let gap = spoken(longest_gap);
+    format!("pings lost: {lost} of {sent}; longest time without an answered ping: {gap}")
 }
 
-fn tell_lost(Losses { sent, lost, .. }: Losses) -> String {
-    format!("{lost} of {sent}")
+fn with_losses(time: &str, Losses { sent, lost, .. }: Losses) -> String {
+    format!("{time:<8} {lost} of {sent} pings lost")
 }
 
 /// The node that traffic goes to.

@@ -4,13 +4,14 @@
 //! that the keeper wrote down, `down` ends it and makes sure that nothing remains.
 
 use super::interrupt::stop_signals;
-use super::network::{Network, Options};
+use super::network::{self, Network, Options};
 use super::place::{self, Place};
 use super::scenario::Scenario;
 use anyhow::{Context, Result, bail, ensure};
 use netns::Entry;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, setsid};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -132,9 +133,18 @@ pub(super) fn exec(scenario: &Scenario, node: &str, argv: &[String]) -> Result<(
         .command(&own, &program)
         .args(arguments)
         .env("BABEL_LAB_NODE", node)
-        .env("BABEL_LAB_SOCKET", directory.join(format!("{node}.sock")))
+        // So that babelctl, run inside, is found and asks this node's daemon.
+        .env("PATH", path_with(own.parent()))
+        .env("BABEL_SOCKET", network::socket_path(&directory, node))
         .exec();
     Err(error).context("entering the node")
+}
+
+/// The search path for programs, with one more directory at its end.
+fn path_with(directory: Option<&Path>) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let all = std::env::split_paths(&path).chain(directory.map(Path::to_owned));
+    std::env::join_paths(all).unwrap_or(path)
 }
 
 /// Ends a lab and looks for what it left; returns whether there was one.

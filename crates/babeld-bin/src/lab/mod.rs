@@ -158,13 +158,17 @@ fn up(scenario: &Scenario, options: &Options) -> Result<ExitCode> {
     screen.line(scenario.picture.trim_end_matches('\n'));
     screen.line("");
     screen.good(&format!("the lab {name} is up. Now, for example:"));
-    let node = scenario.nodes.first().map_or("NODE", |node| node.name);
-    let base = place::base()?;
-    let socket = base.join(name).join(format!("{node}.sock"));
-    screen.block(&format!(
-        "babelctl -s {} show routes\nbabelctl lab exec {name} {node} -- PROGRAM\nbabelctl lab down {name}",
-        socket.display()
-    ));
+    let example = |node: &str, words: &str| {
+        screen.block(&format!("babelctl lab exec {name} {node} -- {words}"));
+    };
+    for node in scenario.nodes.iter().take(1) {
+        example(node.name, "babelctl show routes");
+        example(node.name, "sh");
+    }
+    if let Some((node, price)) = scenario.nodes.iter().find_map(|n| Some((n, n.price?))) {
+        example(node.name, &format!("babelctl raw price {}", price * 10));
+    }
+    screen.block(&format!("babelctl lab down {name}"));
     Ok(ExitCode::SUCCESS)
 }
 

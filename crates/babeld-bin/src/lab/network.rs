@@ -241,7 +241,8 @@ pub(super) fn prefixes(node: &Node) -> [String; 2] {
     ]
 }
 
-fn socket_path(directory: &Path, name: &str) -> PathBuf {
+/// A node's control socket in a lab's directory.
+pub(super) fn socket_path(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!("{name}.sock"))
 }
 

@@ -131,6 +131,11 @@ impl Scenario {
         self.links.iter().filter_map(peer).collect()
     }
 
+    /// Whether a link joins the two nodes.
+    pub(super) fn are_linked(&self, a: &str, b: &str) -> bool {
+        self.neighbours(a).iter().any(|(peer, _)| *peer == b)
+    }
+
     /// A node's configuration file. Without prices, it is one that stock babeld reads.
     pub(super) fn configuration(&self, node: &Node, directory: &Path, prices: bool) -> String {
         let file = |kind: &str| directory.join(format!("{}.{kind}", node.name));

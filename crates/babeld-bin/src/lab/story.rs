@@ -97,6 +97,7 @@ impl Stage {
     pub(super) fn show_routes(&self) -> Result<()> {
         let titles = ["node", "to", "IPv4", "IPv6", "via", "price", "metric"];
         let mut rows = vec![titles.map(str::to_owned).to_vec()];
+        let mut detours = Vec::new();
         let running: Vec<_> = self.network.running().collect();
         for node in &running {
             let routes = self.network.routes(node.name)?;
@@ -108,6 +109,10 @@ impl Stage {
                     (Some(cell), _) | (None, Some(cell)) => cell,
                     (None, None) => "none".to_owned(),
                 };
+                let via = ipv4.map_or(other.name, |route| peer_on(&route.interface));
+                if via != other.name && self.network.scenario().are_linked(node.name, other.name) {
+                    detours.push(format!("{} to {} via {via}", node.name, other.name));
+                }
                 rows.push(vec![
                     std::mem::take(&mut first).to_owned(),
                     other.name.to_owned(),
@@ -120,6 +125,12 @@ impl Stage {
             }
         }
         self.screen.table(&rows);
+        if !detours.is_empty() {
+            self.screen.block(&format!(
+                "Found first and not left yet, for a better way must have stood a while: {}.",
+                detours.join(", ")
+            ));
+        }
         Ok(())
     }
 
