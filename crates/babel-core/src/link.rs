@@ -23,6 +23,8 @@ pub(crate) struct Link<A> {
     pub(crate) state: Option<LinkState>,
     pub(crate) hello_seqno: SeqNo,
     pub(crate) hellos_sent: u32,
+    /// Hellos still to be sent in quick succession, for a neighbour just met.
+    pub(crate) hurried_hellos: u8,
     pub(crate) hello_alarm: Alarm,
     pub(crate) update_alarm: Alarm,
     pub(crate) flush_alarm: Alarm,
@@ -46,6 +48,7 @@ impl<A> Link<A> {
             state: None,
             hello_seqno: SeqNo(0),
             hellos_sent: 0,
+            hurried_hellos: 0,
             hello_alarm: Alarm::default(),
             update_alarm: Alarm::default(),
             flush_alarm: Alarm::default(),

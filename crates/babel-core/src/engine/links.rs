@@ -122,7 +122,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         self.ready.insert(id);
     }
 
-    /// A neighbour was just met: let it hear us soon, by an IHU and an early Hello.
+    /// A neighbour was just met: let it hear us soon, by an IHU and two early Hellos, which make
+    /// the link usable for it by the two-out-of-three rule.
     pub(super) fn greet(&mut self, now: Instant, id: LinkId, neighbour: NeighbourId) {
         let soon = now + Duration::from_millis(self.rng.u64(20..=100));
         let Some(link) = self.links.get_mut(&id) else {
@@ -131,6 +132,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         link.queue.ihus.insert(neighbour);
         self.timers
             .set_earlier(&mut link.flush_alarm, TimerId::Flush(id), soon);
+        link.hurried_hellos = 1;
         let hello = now + HELLO_GAP.min(link.config.hello_interval / 2);
         self.timers
             .set_earlier(&mut link.hello_alarm, TimerId::Hello(id), hello);

@@ -5,7 +5,8 @@
 //! | `links` | links going up and down, their Hellos and timers |
 //! | `receive` | packets in, TLV by TLV; neighbours met, heard and lost |
 //! | `update` | Updates: the route table |
-//! | `select` | which route is used, and when to move to a better one |
+//! | `select` | which route is used |
+//! | `waiting` | holds, smoothing, and asking for a new seqno |
 //! | `request` | seqno and route requests |
 //! | `announce` | what neighbours are told, how urgently, how often |
 //! | `transmit` | packets out |
@@ -23,6 +24,7 @@ mod request;
 mod select;
 mod transmit;
 mod update;
+mod waiting;
 
 use crate::config::Config;
 use crate::event::{Diagnostic, Event, FibChange, FibTarget, Notification};
@@ -64,7 +66,7 @@ pub struct Engine<X: Extension, P: SelectionPolicy<X::Attr>> {
     pending: HashMap<PrefixId, request::PendingRequests, FixedState>,
     pending_len: usize,
     /// Prefixes for which a better route waits, or a new seqno is wanted.
-    waiting: HashMap<PrefixId, select::Waiting, FixedState>,
+    waiting: HashMap<PrefixId, waiting::Waiting, FixedState>,
     /// When an attribute was last told ahead of time.
     told: HashMap<PrefixId, Instant, FixedState>,
     judgement: select::Judgement<X::Attr, P::Key>,

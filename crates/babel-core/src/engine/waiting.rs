@@ -1,0 +1,252 @@
+//! Time in selection: holds, smoothed metrics that will cross, new seqnos that were asked for.
+//!
+//! What a prefix waits for is kept apart from its entry, and only while there is something to
+//! remember: most prefixes have one route and wait for nothing.
+
+use super::Engine;
+use super::select::{Judgement, crossed};
+use crate::ext::Extension;
+use crate::policy::{Move, SelectionPolicy};
+use crate::table::PrefixId;
+use crate::time::Instant;
+use crate::timer::Chore;
+use crate::types::NeighbourId;
+use core::time::Duration;
+
+/// The hold is doubled at most this often.
+const MAX_DOUBLINGS: u32 = 5;
+/// A quiet time that takes back one doubling.
+const DOUBLING_DECAY: Duration = Duration::from_secs(600);
+/// First and longest gap between two requests for a new seqno of one prefix.
+const REQUEST_GAP: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(256));
+/// First gap when there is a route already and only a better one is wanted.
+const PATIENT_REQUEST_GAP: Duration = Duration::from_secs(4);
+
+/// What a prefix waits for. Kept only while there is something to remember.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waiting {
+    /// Since when a candidate of a better step stood, without a break.
+    better_since: Option<Instant>,
+    /// Since when the preferred candidate was unfeasible, without a break.
+    preferred_since: Option<Instant>,
+    /// Voluntary moves, for the hold time.
+    doublings: u32,
+    last_move: Option<Instant>,
+    /// The next request for a new seqno, and the gap after it.
+    request_at: Option<(Instant, Duration)>,
+    /// When a chore will look at the prefix again.
+    look_at: Option<Instant>,
+}
+
+impl Waiting {
+    /// Whether nothing is left to remember.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.better_since.is_none()
+            && self.preferred_since.is_none()
+            && self.doublings_at(now) == 0
+            && self.request_at.is_none_or(|(at, gap)| now > at + gap)
+            && self.look_at.is_none_or(|at| at < now)
+    }
+
+    /// Doublings left after quiet time has taken some back.
+    fn doublings_at(&self, now: Instant) -> u32 {
+        let quiet = self.last_move.map_or(Duration::MAX, |last| now.since(last));
+        let decayed = u32::try_from(quiet.as_secs() / DOUBLING_DECAY.as_secs()).unwrap_or(u32::MAX);
+        self.doublings.saturating_sub(decayed)
+    }
+}
+
+impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
+    /// Whether a better step has stood for long enough; begins the wait if it has not begun.
+    pub(super) fn hold_over(
+        &mut self,
+        now: Instant,
+        id: PrefixId,
+        judgement: &Judgement<X::Attr, P::Key>,
+        best: usize,
+    ) -> bool {
+        let hold = self.hold_time(now, id, judgement, best);
+        let waiting = self.waiting.entry(id).or_default();
+        // A candidate that was asked for stood while it was unfeasible: its answer is taken at once.
+        let since = waiting.preferred_since.unwrap_or(now);
+        let since = *waiting.better_since.get_or_insert(since);
+        let over = now >= since + hold;
+        if !over {
+            self.look_again(now, id, since + hold);
+        }
+        over
+    }
+
+    /// No better step stands any more.
+    pub(super) fn end_wait(&mut self, id: PrefixId) {
+        if let Some(waiting) = self.waiting.get_mut(&id) {
+            waiting.better_since = None;
+        }
+    }
+
+    /// How long a better step must stand for this prefix: longer the more it moved of late.
+    pub(super) fn hold_time(
+        &self,
+        now: Instant,
+        id: PrefixId,
+        judgement: &Judgement<X::Attr, P::Key>,
+        best: usize,
+    ) -> Duration {
+        let link = judgement
+            .at(best)
+            .and_then(|candidate| self.links.get(&candidate.link));
+        let interval = link.map_or(Duration::ZERO, |link| link.config.update_interval);
+        let doublings = self
+            .waiting
+            .get(&id)
+            .map_or(0, |waiting| waiting.doublings_at(now));
+        self.policy.hold(interval) * (1 << doublings)
+    }
+
+    /// When the wait for a better step began.
+    pub(super) fn better_since(&self, id: PrefixId) -> Option<Instant> {
+        self.waiting.get(&id)?.better_since
+    }
+
+    /// A candidate of a smaller metric, held back by smoothing only, is looked at again when its
+    /// smoothed metric will have come down, rather than when the next update happens to come.
+    pub(super) fn schedule_crossings(
+        &mut self,
+        now: Instant,
+        id: PrefixId,
+        judgement: &Judgement<X::Attr, P::Key>,
+        incumbent: usize,
+    ) {
+        let half_life = self.config.smoothing_half_life;
+        let Some(used) = judgement.at(incumbent) else {
+            return;
+        };
+        let Some(entry) = self.table.get(id) else {
+            return;
+        };
+        let earliest = judgement
+            .candidates
+            .iter()
+            .filter(|c| c.metric < used.metric && c.smoothed >= used.smoothed)
+            .filter_map(|c| {
+                let smoothed = entry.route(c.neighbour)?.smoothed;
+                smoothed.below_at(used.smoothed.min(used.metric), c.metric, half_life, now)
+            })
+            .min();
+        if let Some(at) = earliest {
+            self.look_again(now, id, at);
+        }
+    }
+
+    /// Has the prefix judged again at `at`, or earlier if that is arranged already.
+    pub(super) fn look_again(&mut self, now: Instant, id: PrefixId, at: Instant) {
+        let waiting = self.waiting.entry(id).or_default();
+        if waiting
+            .look_at
+            .is_none_or(|arranged| arranged <= now || arranged > at)
+        {
+            waiting.look_at = Some(at);
+            self.timers.chore(Chore::Select(id), at);
+        }
+    }
+
+    pub(super) fn remember_move(&mut self, now: Instant, id: PrefixId, voluntary: bool) {
+        if let Some(waiting) = self.waiting.get_mut(&id) {
+            waiting.request_at = None;
+            waiting.preferred_since = None;
+            let held = waiting.better_since.take().is_some();
+            if voluntary && held {
+                waiting.doublings = (waiting.doublings_at(now) + 1).min(MAX_DOUBLINGS);
+                waiting.last_move = Some(now);
+            } else if waiting.doublings_at(now) == 0 {
+                self.waiting.remove(&id);
+            }
+        }
+    }
+
+    /// Asks for a new seqno where that would give a route, or a better one (RFC 8966 §3.8.2.1,
+    /// §3.8.2.2): the preferred candidate is often unfeasible just because it is not the nearest.
+    pub(super) fn want_better(
+        &mut self,
+        now: Instant,
+        id: PrefixId,
+        judgement: &Judgement<X::Attr, P::Key>,
+    ) {
+        let starving = self
+            .table
+            .get(id)
+            .is_some_and(|entry| entry.selected.is_none());
+        if starving {
+            let mut wanted = false;
+            for (index, _) in judgement.eligible(false) {
+                if let Some(candidate) = judgement.at(index).copied() {
+                    self.want_seqno_from(now, id, candidate.neighbour, REQUEST_GAP.0);
+                    wanted = true;
+                }
+            }
+            if wanted {
+                self.advance_request(now, id);
+            }
+            return;
+        }
+        let preferred = judgement.best(false).and_then(|(index, key)| {
+            let (incumbent, incumbent_key) = judgement.incumbent()?;
+            (key < incumbent_key).then_some((index, incumbent, key, incumbent_key))
+        });
+        let Some((index, incumbent, key, incumbent_key)) = preferred else {
+            if let Some(waiting) = self.waiting.get_mut(&id) {
+                waiting.preferred_since = None;
+            }
+            return;
+        };
+        let due = match self.policy.when(&incumbent_key, &key) {
+            Move::AtOnce => true,
+            Move::WhenSmoothed => crossed(judgement, incumbent, index),
+            Move::AfterHold => {
+                let hold = self.hold_time(now, id, judgement, index);
+                let waiting = self.waiting.entry(id).or_default();
+                let since = *waiting.preferred_since.get_or_insert(now);
+                if now < since + hold {
+                    self.look_again(now, id, since + hold);
+                }
+                now >= since + hold
+            }
+        };
+        if let Some(candidate) = judgement.at(index).copied().filter(|_| due) {
+            self.want_seqno_from(now, id, candidate.neighbour, PATIENT_REQUEST_GAP);
+            self.advance_request(now, id);
+        }
+    }
+
+    /// An unfeasible update for the selected route was ignored: ask for a new seqno.
+    pub(super) fn want_seqno(&mut self, now: Instant, id: PrefixId, neighbour: NeighbourId) {
+        self.want_seqno_from(now, id, neighbour, PATIENT_REQUEST_GAP);
+        self.advance_request(now, id);
+    }
+
+    /// Sends a unicast request to `neighbour` for the route it announced, if one is due.
+    pub(super) fn want_seqno_from(
+        &mut self,
+        now: Instant,
+        id: PrefixId,
+        neighbour: NeighbourId,
+        first_gap: Duration,
+    ) {
+        let waiting = self.waiting.entry(id).or_default();
+        let (at, _) = *waiting.request_at.get_or_insert((now, first_gap));
+        if at <= now {
+            self.originate_request(now, id, neighbour);
+        }
+    }
+
+    /// After requests were sent: the next ones wait twice as long.
+    pub(super) fn advance_request(&mut self, now: Instant, id: PrefixId) {
+        let Some(waiting) = self.waiting.get_mut(&id) else {
+            return;
+        };
+        if let Some((_, gap)) = waiting.request_at.filter(|(at, _)| *at <= now) {
+            waiting.request_at = Some((now + gap, (gap * 2).min(REQUEST_GAP.1)));
+            self.look_again(now, id, now + gap);
+        }
+    }
+}
