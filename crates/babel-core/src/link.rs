@@ -62,13 +62,14 @@ impl<A> Link<A> {
     }
 
     /// Takes the link down: what waited is dropped, timers stop. Neighbours stay until silent.
-    pub(crate) fn take_down(&mut self) {
+    /// Answers the prefixes of which something was still to be said.
+    pub(crate) fn take_down(&mut self) -> Vec<PrefixId> {
         self.state = None;
         self.hello_alarm.clear();
         self.update_alarm.clear();
         self.flush_alarm.clear();
-        self.queue = TxQueue::default();
         self.sent.clear();
+        self.queue.clear()
     }
 
     /// Octets of the largest packet to send here (RFC 8966 §4).

@@ -39,6 +39,8 @@ pub(crate) struct Entry<A> {
     pub(crate) xroute: Option<Box<XRoute>>,
     /// The kernel refuses packets until then, so that they follow no shorter prefix.
     pub(crate) unreachable_until: Option<Tick>,
+    /// A chore will look at the hold.
+    pub(crate) hold_watched: bool,
     pub(crate) announced: Option<Announced>,
     /// Copies of the last urgent update still to be sent.
     pub(crate) repeats: u8,
@@ -61,6 +63,7 @@ impl<A: Copy> Entry<A> {
             selected: None,
             xroute: None,
             unreachable_until: None,
+            hold_watched: false,
             announced: None,
             repeats: 0,
             overridden: false,
@@ -279,6 +282,11 @@ impl PrefixSet {
         if self.mark(id) {
             self.run.push(id);
         }
+    }
+
+    /// Empties the set.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = PrefixId> {
+        core::iter::from_fn(|| self.pop())
     }
 
     /// Whether there is no member.

@@ -165,6 +165,11 @@ impl Timers {
         Some((bucket.key().start(), bucket.remove()))
     }
 
+    /// Deadlines queued, stale ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len() + self.buckets.values().map(Vec::len).sum::<usize>()
+    }
+
     /// When to look again.
     pub(crate) fn next(&self) -> Option<Instant> {
         let precise = self.heap.peek().map(|Reverse((at, _))| *at);

@@ -128,6 +128,16 @@ impl TxQueue {
         }
     }
 
+    /// Drops everything; answers the prefixes that were waiting.
+    pub(crate) fn clear(&mut self) -> Vec<crate::table::PrefixId> {
+        let mut old = core::mem::take(self);
+        old.replies
+            .drain()
+            .chain(old.triggered.drain())
+            .chain(old.dump.drain())
+            .collect()
+    }
+
     /// Whether an update for a prefix waits anywhere.
     pub(crate) fn mentions(&self, id: crate::table::PrefixId) -> bool {
         self.replies.contains(id) || self.triggered.contains(id) || self.dump.contains(id)

@@ -26,6 +26,14 @@ const MINOR: u16 = 96;
 /// Between two updates for one prefix that tell of nothing but its attribute.
 const TELL_GAP: Duration = Duration::from_secs(10);
 
+/// When an attribute was last told ahead of the periodic update.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    last: Instant,
+    /// A chore will look again.
+    again: bool,
+}
+
 /// How soon an update must leave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Urgency {
@@ -191,16 +199,34 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         if !worth {
             return;
         }
-        match self.told.get(&id).map(|last| *last + TELL_GAP) {
-            Some(at) if at > now => {
-                let jitter = Duration::from_millis(self.rng.u64(0..=500));
-                self.timers.chore(Chore::Tell(id), at + jitter);
+        match self.told.get_mut(&id) {
+            Some(told) if told.last + TELL_GAP > now => {
+                if !told.again {
+                    told.again = true;
+                    let jitter = Duration::from_millis(self.rng.u64(0..=500));
+                    self.timers
+                        .chore(Chore::Tell(id), told.last + TELL_GAP + jitter);
+                }
             }
             _ => {
-                self.told.insert(id, now);
+                self.told.insert(
+                    id,
+                    Told {
+                        last: now,
+                        again: false,
+                    },
+                );
                 self.trigger(now, id, Urgency::Urgent);
             }
         }
+    }
+
+    /// The time has come to tell what could not be told before.
+    pub(super) fn tell_again(&mut self, now: Instant, id: PrefixId) {
+        if let Some(told) = self.told.get_mut(&id) {
+            told.again = false;
+        }
+        self.tell(now, id);
     }
 
     /// The extension's settings changed: every announced prefix may have a new attribute.
@@ -281,11 +307,29 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         }
         entry.unreachable_until = Some(Tick::not_before(until));
-        self.timers.chore(Chore::Hold(id), until);
+        // A prefix that flaps keeps the chore of its first hold, which then looks again.
+        if !core::mem::replace(&mut entry.hold_watched, true) {
+            self.timers.chore(Chore::Hold(id), until);
+        }
         self.mark_fib(id);
     }
 
-    pub(super) fn end_hold(&mut self, id: PrefixId) {
+    /// Ends a hold whose time is over, or looks again when it will be.
+    pub(super) fn check_hold(&mut self, now: Instant, id: PrefixId) {
+        let Some(entry) = self.table.get_mut(id) else {
+            return;
+        };
+        entry.hold_watched = false;
+        match entry.unreachable_until.map(Tick::start) {
+            Some(until) if until > now => {
+                entry.hold_watched = true;
+                self.timers.chore(Chore::Hold(id), until);
+            }
+            _ => self.end_hold(id),
+        }
+    }
+
+    fn end_hold(&mut self, id: PrefixId) {
         let Some(entry) = self.table.get_mut(id) else {
             return;
         };

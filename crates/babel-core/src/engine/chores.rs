@@ -18,7 +18,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             Chore::Hold(id) => self.check_hold(now, id),
             Chore::Select(id) => self.mark_dirty(id),
             Chore::Repeat(id) => self.repeat(now, id),
-            Chore::Tell(id) => self.tell(now, id),
+            Chore::Tell(id) => self.tell_again(now, id),
             Chore::Request(id, router_id) => self.request_expired(now, id, router_id),
         }
     }
@@ -87,12 +87,5 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         }
         // What was unfeasible may be feasible now.
         self.mark_dirty(id);
-    }
-
-    fn check_hold(&mut self, now: Instant, id: PrefixId) {
-        let until = self.table.get(id).and_then(|entry| entry.unreachable_until);
-        if until.is_some_and(|until| until.start() <= now) {
-            self.end_hold(id);
-        }
     }
 }

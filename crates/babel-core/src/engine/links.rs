@@ -79,7 +79,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
-        link.take_down();
+        self.idle.extend(link.take_down());
         self.ready.remove(&id);
         for neighbour in link.neighbours.clone() {
             self.flush_routes(neighbour);
@@ -189,7 +189,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     pub(super) fn shut_down(&mut self) {
         self.stopping = true;
         for link in self.links.values_mut().filter(|link| link.state.is_some()) {
-            link.queue = crate::txqueue::TxQueue::default();
+            let _ = link.queue.clear();
             link.queue.wildcard_retraction = true;
             link.queue.hello = true;
             self.ready.insert(link.id);

@@ -68,7 +68,7 @@ pub struct Engine<X: Extension, P: SelectionPolicy<X::Attr>> {
     /// Prefixes for which a better route waits, or a new seqno is wanted.
     waiting: HashMap<PrefixId, waiting::Waiting, FixedState>,
     /// When an attribute was last told ahead of time.
-    told: HashMap<PrefixId, Instant, FixedState>,
+    told: HashMap<PrefixId, announce::Told, FixedState>,
     judgement: select::Judgement<X::Attr, P::Key>,
     notifications: Option<VecDeque<Notification<X::Attr>>>,
     diagnostics: VecDeque<Diagnostic>,
@@ -239,6 +239,11 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     /// Our seqno, for the state file.
     pub fn seqno(&self) -> SeqNo {
         self.seqno
+    }
+
+    /// Deadlines queued: a few for each link, neighbour and prefix, whatever the network does.
+    pub fn queued_timers(&self) -> usize {
+        self.timers.len()
     }
 
     /// Numbers since start.

@@ -153,3 +153,22 @@ fn one_bad_tlv_costs_itself_only() {
     assert_eq!(bench.via("2001:db8::/32"), Some(1));
     assert_eq!(bench.node.counters().tlvs_ignored.iter().sum::<u64>(), 1);
 }
+
+#[test]
+fn a_prefix_that_flaps_thousands_of_times_queues_a_handful_of_timers() {
+    let mut bench = bounded();
+    let prefix = "2001:db8::/32";
+    bench.announce(ETH0, 1, Announce::of(prefix));
+    let before = bench.node.queued_timers();
+    for n in 0..5000_u16 {
+        bench.retract(ETH0, 1, prefix);
+        bench.announce(
+            ETH0,
+            1,
+            Announce::of(prefix).seqno(n + 2).lasting(n % 50 + 1),
+        );
+        bench.drain();
+    }
+    let after = bench.node.queued_timers();
+    assert!(after < before + 10, "{before} timers before, {after} after");
+}
