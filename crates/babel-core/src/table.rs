@@ -284,9 +284,9 @@ impl PrefixSet {
         }
     }
 
-    /// Empties the set.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = PrefixId> {
-        core::iter::from_fn(|| self.pop())
+    /// All members, in no order.
+    pub(crate) fn into_members(self) -> impl Iterator<Item = PrefixId> {
+        self.run.into_iter().chain(self.fresh)
     }
 
     /// Whether there is no member.

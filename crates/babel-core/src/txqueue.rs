@@ -130,11 +130,15 @@ impl TxQueue {
 
     /// Drops everything; answers the prefixes that were waiting.
     pub(crate) fn clear(&mut self) -> Vec<crate::table::PrefixId> {
-        let mut old = core::mem::take(self);
-        old.replies
-            .drain()
-            .chain(old.triggered.drain())
-            .chain(old.dump.drain())
+        let Self {
+            replies,
+            triggered,
+            dump,
+            ..
+        } = core::mem::take(self);
+        let sets = [replies, triggered, dump];
+        sets.into_iter()
+            .flat_map(crate::table::PrefixSet::into_members)
             .collect()
     }
 
