@@ -8,7 +8,7 @@ mod usage;
 use crate::config::{ConfigError, Global, Origin, Place};
 use crate::config::{
     DEAREST, InterfaceOptions, InterfaceSettings, LocalAddress, LocalSocket, MAX_IMPORT_TABLES,
-    Settings, Warning, is_link_local_group, parse_integer, parse_thousands,
+    Settings, Warning, impossible_name, is_link_local_group, parse_integer, parse_thousands,
 };
 use lexopt::Arg;
 use std::ffi::OsString;
@@ -224,6 +224,9 @@ impl Reader {
     fn interface(&mut self, name: String) -> Result<(), CliError> {
         if name.is_empty() {
             return Err(usage("the name of an interface is empty"));
+        }
+        if let Some(text) = impossible_name(&name) {
+            self.warn(&name, &text);
         }
         self.interfaces.push(name);
         Ok(())

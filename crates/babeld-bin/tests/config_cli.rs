@@ -173,6 +173,20 @@ fn flags_without_effect_warn_once() {
 }
 
 #[test]
+fn a_name_that_no_interface_can_have_is_accepted_with_a_warning() {
+    let s = settings(&[
+        "-C",
+        "redistribute if abcdefghijklmnop",
+        "abcdefghijklmno",
+        "0123456789abcdef",
+    ]);
+    assert_eq!(interfaces(&s), ["abcdefghijklmno", "0123456789abcdef"]);
+    let words: Vec<_> = s.warnings.iter().map(|w| w.word.as_str()).collect();
+    assert_eq!(words, ["abcdefghijklmnop", "0123456789abcdef"]);
+    assert!(s.warnings[0].text.contains("longer than the 15 octets"));
+}
+
+#[test]
 fn a_bad_flag_gives_a_reason_the_version_and_the_syntax() {
     for (args, reason) in [
         (&["-X"][..], "babeld: invalid option -- 'X'"),

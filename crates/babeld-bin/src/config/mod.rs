@@ -122,4 +122,4 @@ pub use statement::{
 };
 
 pub(crate) use parse_global::{DEAREST, is_link_local_group};
-pub(crate) use value::{parse_integer, parse_thousands};
+pub(crate) use value::{impossible_name, parse_integer, parse_thousands};

@@ -124,6 +124,17 @@ fn leading_octets(text: &str) -> (Vec<u8>, &str) {
     }
 }
 
+/// What to say of an interface name that no interface can have. Stock waits for it in silence.
+pub(crate) fn impossible_name(name: &str) -> Option<String> {
+    const LONGEST: usize = 15;
+    (name.len() > LONGEST).then(|| {
+        format!(
+            "'{}' is longer than the {LONGEST} octets of an interface name: it will never appear",
+            shown(name)
+        )
+    })
+}
+
 impl Line<'_> {
     /// An integer in `range`.
     pub(super) fn integer(
@@ -335,6 +346,9 @@ impl Line<'_> {
         let word = self.string(&format!("the interface name for '{option}'"))?;
         if word.text.is_empty() {
             return Err(self.error(&word, format!("the interface name for '{option}' is empty")));
+        }
+        if let Some(text) = impossible_name(&word.text) {
+            self.warn(&word.text, text);
         }
         Ok(word)
     }
