@@ -14,6 +14,8 @@ use tempfile::TempDir;
 const BABELCTL: &str = env!("CARGO_BIN_EXE_babelctl");
 const BABELD: &str = env!("CARGO_BIN_EXE_babeld");
 const SOON: Duration = Duration::from_secs(20);
+/// `up` waits for full tables.
+const UP_LIMIT: Duration = Duration::from_secs(90);
 /// The diamond's story takes about 50 s; every step has a limit of its own.
 const STORY_LIMIT: Duration = Duration::from_secs(240);
 
@@ -171,7 +173,7 @@ fn the_diamond_tells_its_story_as_an_ordinary_user() -> Result<()> {
 }
 
 fn lab_stays_until_put_away(user: &User) -> Result<()> {
-    user.run(&["up", "diamond"], SOON)?;
+    user.run(&["up", "diamond"], UP_LIMIT)?;
     let again = netns::output(&mut user.lab(&["up", "diamond"]), SOON)?;
     ensure!(
         !again.status.success() && told(&again).contains("up already"),
@@ -187,6 +189,14 @@ fn lab_stays_until_put_away(user: &User) -> Result<()> {
     ensure!(
         links.contains("to-bob") && links.contains("to-carol"),
         "{links}"
+    );
+    let routes = [
+        "exec", "diamond", "alice", "--", "babelctl", "show", "routes",
+    ];
+    let routes = user.run(&routes, SOON)?;
+    ensure!(
+        routes.contains("10.99.0.4/32") && routes.contains("to-bob"),
+        "{routes}"
     );
     let mut failing = user.lab(&["exec", "diamond", "dave", "--", "sh", "-c", "exit 7"]);
     ensure!(netns::output(&mut failing, SOON)?.status.code() == Some(7));

@@ -26,6 +26,8 @@ const READY: &str = "ready";
 const PROCESSES: &str = "processes";
 const KEEPER: &str = "keeper";
 const KEEPER_LOG: &str = "keeper.log";
+/// From the start of nodes to full tables.
+const CONVERGE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a keeper may take to put its lab away: each daemon has 5 s.
 const END_LIMIT: Duration = Duration::from_secs(40);
 
@@ -74,10 +76,8 @@ pub(super) fn keep(scenario: &'static Scenario, directory: &Path, options: Optio
         netns::become_root()?;
         let place = Place::claim(directory.to_owned())?;
         let mut network = Network::build(scenario, place.directory(), options)?;
-        for node in scenario.nodes {
-            network
-                .start(node.name)
-                .with_context(|| format!("starting {}", node.name))?;
+        for late in [false, true] {
+            start(&mut network, late)?;
         }
         fs::write(place.directory().join(PROCESSES), processes(&network))
             .context("writing down the processes")?;
@@ -103,6 +103,25 @@ pub(super) fn keep(scenario: &'static Scenario, directory: &Path, options: Optio
         return Err(error);
     }
     place.remove()
+}
+
+/// Starts the early or the late nodes, and waits until all that run know each other.
+fn start(network: &mut Network, late: bool) -> Result<()> {
+    for node in network
+        .scenario()
+        .nodes
+        .iter()
+        .filter(|node| node.joins_late == late)
+    {
+        network
+            .start(node.name)
+            .with_context(|| format!("starting {}", node.name))?;
+    }
+    let converged = netns::wait_for(CONVERGE_LIMIT, || match network.convergence() {
+        Ok((installed, wanted)) => (installed == wanted).then_some(Ok(())),
+        Err(error) => Some(Err(error)),
+    });
+    converged.unwrap_or_else(|| bail!("not all routes within {} s", CONVERGE_LIMIT.as_secs()))
 }
 
 /// Becomes a program inside a node; returns only if that fails.
