@@ -1,10 +1,10 @@
 //! The FIB's door to the real kernel, and reading of what is to be announced.
 
 use crate::fib::{Action, Kernel, KernelRoute, PROTO_BABEL, Refusal, Verb, Write};
-use crate::xroutes::key_of;
+use crate::xroutes::{Source, importable, key_of};
 use babel_core::prefix::{Prefix, RouteKey};
 use babel_netlink::{
-    AddressInfo, Batch, DumpEnd, Error, Family, LinkInfo, Route, RouteFilter, RouteKind,
+    AddressInfo, Batch, DumpEnd, DumpItem, Error, Family, LinkInfo, Route, RouteFilter, RouteKind,
     RouteSocket,
 };
 use std::io;
@@ -35,15 +35,18 @@ impl NetlinkKernel {
         Ok((self.socket.links()?, self.socket.addresses()?))
     }
 
-    /// All routes of the given tables. `Changing` means: read again soon.
-    pub fn routes(&mut self, tables: &[u32]) -> Result<(Vec<Route>, DumpEnd), Error> {
+    /// What may be announced of the routes of the given tables. `Changing` means: read again soon.
+    pub fn imports(&mut self, tables: &[u32]) -> Result<(Vec<(RouteKey, Source)>, DumpEnd), Error> {
         let mut all = Vec::new();
         let mut whole = DumpEnd::Consistent;
         for table in tables {
             for family in Family::BOTH {
                 let filter = RouteFilter::new(family).table(*table);
-                let (routes, end) = self.socket.routes(&filter)?;
-                all.extend(routes);
+                let before = all.len();
+                let end = self.socket.dump_routes(&filter, |item| match item {
+                    DumpItem::Route(route) => all.extend(importable(&route)),
+                    DumpItem::Restart => all.truncate(before),
+                })?;
                 if end == DumpEnd::Changing {
                     whole = end;
                 }

@@ -71,7 +71,7 @@ impl Running {
             .map(|(ifindex, address)| (host(address), Source::Address { ifindex }))
             .collect();
         if self.xroutes.wants_routes() {
-            match self.kernel.routes(&self.import_tables) {
+            match self.kernel.imports(&self.import_tables) {
                 // A read that did not hold still may lack routes. Notifications tell of changes
                 // anyway, so wait for a quiet moment, but not for ever.
                 Ok((_, DumpEnd::Changing)) if self.restless_reads < RESTLESS_READS => {
@@ -81,7 +81,7 @@ impl Running {
                 }
                 Ok((routes, _)) => {
                     self.restless_reads = 0;
-                    all.extend(routes.iter().filter_map(importable));
+                    all.extend(routes);
                 }
                 Err(error) => {
                     tracing::warn!("{error}");

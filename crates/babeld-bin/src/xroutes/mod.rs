@@ -46,8 +46,8 @@ pub struct XRoutes {
     contributions: BTreeMap<RouteKey, Vec<Source>>,
     /// What each of them offers, under its announced key.
     offers: BTreeMap<RouteKey, (RouteKey, XRoute)>,
-    /// By announced key: the kernel's prefixes that offer it.
-    offered_by: BTreeMap<RouteKey, BTreeSet<RouteKey>>,
+    /// By announced key: the other prefixes of the kernel that offer it, by `src-prefix`.
+    rewritten: BTreeMap<RouteKey, Vec<RouteKey>>,
     /// What the engine was told.
     announced: BTreeMap<RouteKey, XRoute>,
     /// Kernel prefixes to look at again.
@@ -61,7 +61,7 @@ impl XRoutes {
             rules,
             contributions: BTreeMap::new(),
             offers: BTreeMap::new(),
-            offered_by: BTreeMap::new(),
+            rewritten: BTreeMap::new(),
             announced: BTreeMap::new(),
             dirty: BTreeSet::new(),
         }
@@ -101,8 +101,8 @@ impl XRoutes {
     pub fn reset(&mut self, all: impl IntoIterator<Item = (RouteKey, Source)>) -> usize {
         let mut fresh: BTreeMap<RouteKey, Vec<Source>> = BTreeMap::new();
         for (key, source) in all {
-            if !key.dst().is_martian() {
-                fresh.entry(key).or_default().push(source);
+            if self.is_wanted(&key, &source) {
+                fresh.entry(key).or_insert_with(one).push(source);
             }
         }
         fresh
@@ -142,13 +142,13 @@ impl XRoutes {
             }
             if let Some((announced, _)) = before {
                 concerned.insert(announced);
-                if let Some(keys) = self.offered_by.get_mut(&announced) {
-                    keys.remove(&key);
-                }
+                self.forget_rewriting(key, announced);
             }
             if let Some((announced, _)) = offer {
                 concerned.insert(announced);
-                self.offered_by.entry(announced).or_default().insert(key);
+                if announced != key {
+                    self.rewritten.entry(announced).or_default().push(key);
+                }
             }
         }
         concerned
@@ -165,11 +165,24 @@ impl XRoutes {
             .any(|rule| !rule.local && !rule.action.deny)
     }
 
+    /// Whether any rule might allow it: a full table of somebody else's routes is not kept for
+    /// nothing.
+    fn is_wanted(&self, key: &RouteKey, source: &Source) -> bool {
+        let may_match = |rule: &Rule| match source {
+            Source::Address { .. } => true,
+            Source::Route { protocol, .. } => {
+                !rule.local && rule.proto.is_none_or(|proto| proto == *protocol)
+            }
+        };
+        let mut allowing = self.rules.iter().filter(|rule| !rule.action.deny);
+        !key.dst().is_martian() && allowing.any(may_match)
+    }
+
     fn add(&mut self, key: RouteKey, source: Source) {
-        if key.dst().is_martian() {
+        if !self.is_wanted(&key, &source) {
             return;
         }
-        let sources = self.contributions.entry(key).or_default();
+        let sources = self.contributions.entry(key).or_insert_with(one);
         if let Err(place) = sources.binary_search(&source) {
             sources.insert(place, source);
             self.dirty.insert(key);
@@ -213,7 +226,7 @@ impl XRoutes {
                 kernel: Some(kernel),
             };
             let action = first_match(&self.rules, &subject).filter(|action| !action.deny)?;
-            let announced = rewritten(key, action.src_prefix)?;
+            let announced = with_source(key, action.src_prefix)?;
             let xroute = XRoute {
                 metric: Metric(action.metric),
                 origin,
@@ -223,17 +236,24 @@ impl XRoutes {
         })
     }
 
+    fn forget_rewriting(&mut self, key: RouteKey, announced: RouteKey) {
+        if let Some(keys) = self.rewritten.get_mut(&announced) {
+            keys.retain(|other| *other != key);
+            if keys.is_empty() {
+                self.rewritten.remove(&announced);
+            }
+        }
+    }
+
     /// The difference between what is offered under `key` and what the engine was told.
     fn announce(&mut self, key: RouteKey) -> Option<XRouteChange> {
-        let keys = self.offered_by.get(&key);
-        let offers = keys
-            .into_iter()
-            .flatten()
-            .filter_map(|from| self.offers.get(from));
-        let best = offers.map(|(_, xroute)| *xroute).min_by_key(preference);
-        if best.is_none() {
-            self.offered_by.remove(&key);
-        }
+        let others = self.rewritten.get(&key).into_iter().flatten();
+        let best = others
+            .chain([&key])
+            .filter_map(|from| self.offers.get(from))
+            .filter(|(announced, _)| *announced == key)
+            .map(|(_, xroute)| *xroute)
+            .min_by_key(preference);
         let before = match best {
             Some(xroute) => self.announced.insert(key, xroute),
             None => self.announced.remove(&key),
@@ -246,13 +266,18 @@ impl XRoutes {
     }
 }
 
+/// Room for the one source that nearly every prefix has.
+fn one() -> Vec<Source> {
+    Vec::with_capacity(1)
+}
+
 /// An address as a destination.
 pub fn host(address: IpAddr) -> RouteKey {
     RouteKey::new(Prefix::host(address))
 }
 
 /// `key` with its source prefix replaced; `None` if the families differ.
-fn rewritten(key: RouteKey, src: Option<Prefix>) -> Option<RouteKey> {
+fn with_source(key: RouteKey, src: Option<Prefix>) -> Option<RouteKey> {
     match src {
         None => Some(key),
         Some(src) => RouteKey::source_specific(*key.dst(), src),

@@ -76,7 +76,7 @@ fn a_prefix_is_withdrawn_only_when_its_last_route_is_gone() {
     assert_eq!(xroutes.reconcile(name), []);
     xroutes.route_down(key(P), route(2048, STATIC, 1));
     assert_eq!(xroutes.reconcile(name), [XRouteChange::Down(key(P))]);
-    assert!(xroutes.contributions.is_empty() && xroutes.offered_by.is_empty());
+    assert!(xroutes.contributions.is_empty() && xroutes.rewritten.is_empty());
 }
 
 #[test]
