@@ -15,6 +15,14 @@ use tokio::time::{Instant, timeout};
 
 /// Octets a line may have. Stock babeld closes a connection with 1024 pending.
 const MAX_LINE: usize = 4096;
+/// Text waiting for a client that takes nothing, beyond which it is cut.
+const MAX_IDLE_TEXT: usize = 4 << 20;
+/// For how long it must have taken nothing: the loss of a neighbour with many routes is a burst
+/// that even a client that reads cannot take at once.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Text waiting for any client, beyond which it is cut. Notifications are shared: all clients
+/// together hold little more than this.
+const MAX_TEXT: usize = 32 << 20;
 /// A client that has something to read and takes nothing of it for so long is cut.
 const STALL: Duration = Duration::from_secs(60);
 /// After the last answer, for the client to close its side, so that the answer is not lost to a
@@ -51,9 +59,15 @@ impl Client {
         }
     }
 
-    /// Queues a piece of an answer.
+    /// Queues a piece of an answer, or a notification; cuts a client that does not read.
     pub(super) fn push(&self, piece: Piece) {
-        if !self.outbox.push(piece) {
+        if self.outbox.is_empty() {
+            self.progress.set(Instant::now());
+        }
+        self.outbox.push(piece);
+        let waiting = self.outbox.text();
+        let idle = waiting > MAX_IDLE_TEXT && self.progress.get().elapsed() > PATIENCE;
+        if idle || waiting > MAX_TEXT {
             self.cut_slow();
         }
     }
@@ -61,11 +75,6 @@ impl Client {
     /// Queues text.
     pub(super) fn say(&self, text: &str) {
         self.push(Piece::Text(text.into()));
-    }
-
-    /// Queues a notification. A client that never reads is cut when too much waits.
-    pub(super) fn push_notification(&self, text: Rc<str>) {
-        self.push(Piece::Text(text));
     }
 
     pub(super) fn set_monitoring(&self, monitoring: bool) {
@@ -205,7 +214,6 @@ async fn ask(shared: &Shared, client: &Rc<Client>, command: Command) -> bool {
 async fn write<O: AsyncWrite + Unpin>(client: &Client, mut output: O) -> io::Result<()> {
     let mut buffer = String::new();
     while client.outbox.filled().await {
-        client.progress.set(Instant::now());
         client.outbox.fill(&mut buffer);
         let mut rest = buffer.as_bytes();
         while !rest.is_empty() {
@@ -277,3 +285,6 @@ impl<I: AsyncRead + Unpin> Lines<I> {
         while matches!(self.input.read(&mut chunk).await, Ok(1..)) {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,8 +34,9 @@ pub struct Document {
     /// What carries its packets when no route to it is in use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub covered_by: Option<String>,
-    /// Prefixes in use that lie within it.
-    pub more_specific: usize,
+    /// Prefixes in use that lie within it; counted only when no route to it is in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_specific: Option<usize>,
 }
 
 /// One route, and what became of it.
@@ -96,7 +97,13 @@ impl Document {
         let (engine, now) = (node.engine(), node.now());
         let names = LinkNames::of(&node.interfaces());
         let explanation = engine.explain(now, key);
-        let surroundings = Surroundings::of(key, engine.routes(now), engine.xroutes(), &names);
+        let carried = explanation.as_ref().is_some_and(|known| {
+            let mut outcomes = known.candidates.iter().map(|one| &one.outcome);
+            known.xroute.is_some() || outcomes.any(|one| *one == Outcome::Selected)
+        });
+        // Not for nothing: this goes through all tables.
+        let surroundings =
+            (!carried).then(|| Surroundings::of(key, engine.routes(now), engine.xroutes(), &names));
         Self::compose(key, explanation.as_ref(), surroundings, &names)
     }
 
@@ -104,14 +111,14 @@ impl Document {
     pub fn compose(
         key: &RouteKey,
         explanation: Option<&Explanation<RoutePrice>>,
-        surroundings: Surroundings,
+        surroundings: Option<Surroundings>,
         names: &LinkNames,
     ) -> Self {
         let candidates = explanation.map_or(&[][..], |known| &known.candidates);
         Self {
             prefix: key.dst().to_string(),
             from: key.is_source_specific().then(|| key.src().to_string()),
-            summary: sentence::summary(explanation, &surroundings, names),
+            summary: sentence::summary(explanation, surroundings.as_ref(), names),
             xroute: explanation
                 .and_then(|known| known.xroute.as_ref())
                 .map(json::XRoute::of),
@@ -122,8 +129,8 @@ impl Document {
                 .iter()
                 .map(|one| Candidate::of(one, candidates, names))
                 .collect(),
-            covered_by: surroundings.covered_by,
-            more_specific: surroundings.more_specific,
+            more_specific: surroundings.as_ref().map(|around| around.more_specific),
+            covered_by: surroundings.and_then(|around| around.covered_by),
         }
     }
 }

@@ -10,8 +10,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use tokio::sync::Notify;
 
-/// Text waiting for one client, beyond which it is taken for dead. Dumps are not counted here.
-pub(super) const MAX_TEXT: usize = 4 << 20;
 /// Counted on top of each piece's own octets: the queue's entry and the allocation.
 const PIECE_OVERHEAD: usize = 64;
 /// Octets handed to the socket at a time.
@@ -39,18 +37,23 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Queues `piece`; false if too much waits already.
-    pub(super) fn push(&self, piece: Piece) -> bool {
+    /// Queues `piece`.
+    pub(super) fn push(&self, piece: Piece) {
         if let Piece::Text(text) = &piece {
-            let waiting = self.text.get() + text.len() + PIECE_OVERHEAD;
-            if waiting > MAX_TEXT {
-                return false;
-            }
-            self.text.set(waiting);
+            self.text.set(self.text.get() + text.len() + PIECE_OVERHEAD);
         }
         self.pieces.borrow_mut().push_back(piece);
         self.filled.notify_one();
-        true
+    }
+
+    /// Octets of text that wait, dumps not counted.
+    pub(super) const fn text(&self) -> usize {
+        self.text.get()
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.borrow().is_empty()
     }
 
     /// No more will come: the writer ends when all is written.
@@ -89,7 +92,7 @@ impl Outbox {
     /// Waits until there is something to do; false if nothing ever will be.
     pub(super) async fn filled(&self) -> bool {
         loop {
-            if !self.pieces.borrow().is_empty() {
+            if !self.is_empty() {
                 return true;
             }
             if self.closing.get() {
@@ -101,7 +104,7 @@ impl Outbox {
 
     /// Waits until everything has been written.
     pub(super) async fn emptied(&self) {
-        while !self.pieces.borrow().is_empty() {
+        while !self.is_empty() {
             self.emptied.notified().await;
         }
     }

@@ -13,6 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// Clients served at a time. More are accepted and closed at once.
 pub(super) const MAX_CLIENTS: usize = 64;
@@ -73,13 +74,7 @@ impl Server {
             .iter()
             .map(Listener::bind)
             .collect::<Result<Vec<_>, _>>()?;
-        let (sender, requests) = mpsc::channel(REQUESTS);
-        let shared = Rc::new(Shared {
-            identity,
-            requests: sender,
-            clients: RefCell::default(),
-            counters: Cell::default(),
-        });
+        let (shared, requests) = Shared::new(identity);
         let addresses = listeners.iter().map(|one| one.address.clone()).collect();
         let accepting = listeners
             .into_iter()
@@ -198,7 +193,7 @@ impl Server {
 
     /// Numbers since start.
     pub fn counters(&self) -> LocalCounters {
-        self.shared.counters.get()
+        self.shared.counters()
     }
 
     /// Clients connected now.
@@ -217,24 +212,23 @@ impl Server {
     /// octets fit the budget, or `asking` is the only one left.
     fn make_room(&self, asking: &Rc<Client>, weight: usize) {
         let clients = self.shared.clients.borrow();
-        let mut held: usize = clients.iter().map(|client| client.snapshot_weight()).sum();
-        let mut holders: Vec<&Rc<Client>> = clients
+        let others: Vec<(usize, Instant)> = clients
             .iter()
-            .filter(|client| client.snapshot_weight() > 0 && !Rc::ptr_eq(client, asking))
+            .filter(|client| !Rc::ptr_eq(client, asking))
+            .map(|client| (client.snapshot_weight(), client.last_progress()))
             .collect();
-        holders.sort_by_key(|client| client.last_progress());
-        for holder in holders {
-            if held + weight <= SNAPSHOT_BUDGET {
-                break;
+        let mut others_left = clients.iter().filter(|one| !Rc::ptr_eq(one, asking));
+        let own = asking.snapshot_weight() + weight;
+        for cut in to_cut(&others, own, SNAPSHOT_BUDGET) {
+            if let (true, Some(client)) = (cut, others_left.next()) {
+                client.cut_slow();
             }
-            held -= holder.snapshot_weight();
-            holder.cut_slow();
         }
     }
 
     fn tell_monitors(&self, text: &str) {
         let shared_text: Rc<str> = text.into();
-        self.for_each_monitor(|client| client.push_notification(shared_text.clone()));
+        self.for_each_monitor(|client| client.push(Piece::Text(shared_text.clone())));
     }
 
     fn for_each_monitor(&self, tell: impl Fn(&Client)) {
@@ -259,6 +253,21 @@ impl Drop for Server {
 }
 
 impl Shared {
+    pub(super) fn new(identity: Identity) -> (Rc<Self>, mpsc::Receiver<Request>) {
+        let (sender, requests) = mpsc::channel(REQUESTS);
+        let shared = Self {
+            identity,
+            requests: sender,
+            clients: RefCell::default(),
+            counters: Cell::default(),
+        };
+        (Rc::new(shared), requests)
+    }
+
+    pub(super) fn counters(&self) -> LocalCounters {
+        self.counters.get()
+    }
+
     /// Starts to serve a new client, or turns it away.
     pub(super) fn admit(self: Rc<Self>, stream: client::Stream, access: Access) {
         if self.clients.borrow().len() >= MAX_CLIENTS {
@@ -284,6 +293,25 @@ impl Shared {
     }
 }
 
+/// Which of the `others`, each with its weight and when it last read, must go so that they and
+/// `own` fit `budget`: those that have gone longest without reading.
+fn to_cut(others: &[(usize, Instant)], own: usize, budget: usize) -> Vec<bool> {
+    let mut held = own + others.iter().map(|(weight, _)| weight).sum::<usize>();
+    let mut oldest_first: Vec<usize> = (0..others.len()).collect();
+    oldest_first.sort_by_key(|index| others.get(*index).map(|(_, read)| *read));
+    let mut cut = vec![false; others.len()];
+    for index in oldest_first {
+        if held <= budget {
+            break;
+        }
+        if let (Some((weight @ 1.., _)), Some(cut)) = (others.get(index), cut.get_mut(index)) {
+            held -= weight;
+            *cut = true;
+        }
+    }
+    cut
+}
+
 fn answer_line(answer: Result<(), Refused>) -> String {
     match answer {
         Ok(()) => "ok\n".into(),
@@ -294,5 +322,22 @@ fn answer_line(answer: Result<(), Refused>) -> String {
         // One line whatever the message holds: a client reads up to a line it knows.
         Err(Refused::No(message)) if message.is_empty() => "no\n".into(),
         Err(Refused::No(message)) => format!("no {}\n", message.replace(['\n', '\r'], " ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn dumps_that_are_not_read_make_room_for_new_ones() {
+        let read = |seconds| Instant::now() + Duration::from_secs(seconds);
+        let others = [(40, read(3)), (0, read(0)), (40, read(1)), (40, read(2))];
+        assert_eq!(to_cut(&others, 10, 200), [false; 4]);
+        assert_eq!(to_cut(&others, 50, 130), [false, false, true, false]);
+        assert_eq!(to_cut(&others, 100, 140), [false, false, true, true]);
+        // A dump larger than the budget is served, alone.
+        assert_eq!(to_cut(&others, 900, 200), [true, false, true, true]);
     }
 }

@@ -8,7 +8,7 @@ use babel_price_tlv::RoutePrice;
 /// Where packets go.
 pub(super) fn summary(
     explanation: Option<&Explanation<RoutePrice>>,
-    surroundings: &Surroundings,
+    surroundings: Option<&Surroundings>,
     names: &LinkNames,
 ) -> String {
     let Some(known) = explanation else {
@@ -39,7 +39,10 @@ pub(super) fn summary(
     format!("No route is usable. {}", elsewhere(surroundings))
 }
 
-fn elsewhere(surroundings: &Surroundings) -> String {
+fn elsewhere(surroundings: Option<&Surroundings>) -> String {
+    let Some(surroundings) = surroundings else {
+        return String::new();
+    };
     let mut text = match &surroundings.covered_by {
         Some(cover) => format!(
             "Its packets follow {cover}: the longest prefix that covers it, to be explained by \
