@@ -82,23 +82,24 @@ impl User {
     }
 
     /// Processes of this user's labs.
-    fn processes(&self) -> Vec<String> {
+    fn process_ids(&self) -> Vec<i32> {
         let mark = format!("XDG_RUNTIME_DIR={}", self.runtime.path().display());
-        let Ok(entries) = fs::read_dir("/proc") else {
-            return Vec::new();
-        };
-        let has_mark = |path: &Path| {
-            let environment = fs::read(path.join("environ")).unwrap_or_default();
+        let has_mark = |pid: &i32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment
                 .split(|&octet| octet == 0)
                 .any(|entry| entry == mark.as_bytes())
         };
-        entries
-            .flatten()
-            .filter(|entry| has_mark(&entry.path()))
-            .map(|entry| fs::read(entry.path().join("cmdline")).unwrap_or_default())
-            .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-            .collect()
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(has_mark).collect()
+    }
+
+    /// Their command lines.
+    fn processes(&self) -> Vec<String> {
+        let line = |pid| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let text = |line: Vec<u8>| String::from_utf8_lossy(&line).replace('\0', " ");
+        self.process_ids().into_iter().map(line).map(text).collect()
     }
 
     fn nothing_remains(&self) -> Result<()> {
@@ -131,6 +132,15 @@ impl User {
         };
         wait_for(SOON, || (nodes() >= 3).then_some(())).context("the nodes did not start")?;
         Ok(child)
+    }
+}
+
+impl Drop for User {
+    /// A test that failed half-way leaves nothing either.
+    fn drop(&mut self) {
+        for pid in self.process_ids() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
     }
 }
 

@@ -8,12 +8,16 @@ use nix::unistd::geteuid;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const LOCK: &str = "lock";
 /// Marks directories of `lab run`, which nobody needs once their process is gone.
 const RUN_MARK: &str = "-run-";
 /// Longest base that leaves room for a socket's path (108 octets in all).
 const LONGEST_BASE: usize = 64;
+
+/// How long taking the lock is tried.
+const LOCK_LIMIT: Duration = Duration::from_millis(500);
 
 /// A lab's directory, held by this process.
 #[derive(Debug)]
@@ -42,7 +46,8 @@ pub(super) fn base() -> Result<PathBuf> {
 pub(super) fn sweep(base: &Path) {
     for name in names(base).iter().filter(|name| name.contains(RUN_MARK)) {
         let directory = base.join(name);
-        if !is_live(&directory) {
+        // One without a lock file is just being made.
+        if directory.join(LOCK).exists() && !is_live(&directory) {
             let _ = fs::remove_dir_all(directory);
         }
     }
@@ -79,9 +84,19 @@ impl Place {
     pub(super) fn claim(directory: PathBuf) -> Result<Self> {
         make_directory(&directory)?;
         let path = directory.join(LOCK);
-        let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
-        let Ok(lock) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else {
-            bail!("it is up already ({} is locked)", path.display());
+        // Others look whether it is held by trying it for an instant.
+        let lock = netns::wait_for(LOCK_LIMIT, || {
+            let file = match File::create(&path) {
+                Ok(file) => file,
+                Err(error) => return Some(Err(error)),
+            };
+            Flock::lock(file, FlockArg::LockExclusiveNonblock)
+                .ok()
+                .map(Ok)
+        });
+        let lock = match lock {
+            Some(lock) => lock.with_context(|| format!("creating {}", path.display()))?,
+            None => bail!("it is up already ({} is locked)", path.display()),
         };
         for name in names(&directory)
             .iter()
