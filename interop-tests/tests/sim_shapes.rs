@@ -164,3 +164,41 @@ fn a_wire_that_both_ends_see_go_down_is_routed_round_within_a_second() {
         world.assert_all_reachable();
     });
 }
+
+#[test]
+fn a_node_that_leaves_in_good_order_is_routed_round_within_a_second() {
+    for_each_seed(4, |seed| {
+        let mut world = stock(Topology::ring(8), seed);
+        world.run(seconds(100));
+        world.shut_down(3);
+        world.run(seconds(1));
+        world.assert_all_reachable();
+        world.run(seconds(60));
+        world.assert_shortest_paths();
+    });
+}
+
+#[test]
+fn a_prefix_that_is_withdrawn_is_gone_everywhere_within_a_second_and_comes_back() {
+    for_each_seed(4, |seed| {
+        let mut world = stock(Topology::line(6), seed);
+        world.run(seconds(60));
+        let key = *world.origins().keys().next().expect("a prefix");
+        let holders = |world: &Stock| {
+            let holds = |&n: &usize| {
+                let engine = world.engine(n).expect("it runs");
+                engine
+                    .routes(world.now())
+                    .any(|route| route.key == key && route.installed)
+            };
+            (0..6).filter(holds).count()
+        };
+        assert_eq!(holders(&world), 5);
+        world.set_announced(key, false);
+        world.run(seconds(1));
+        assert_eq!(holders(&world), 0);
+        world.set_announced(key, true);
+        world.run(seconds(1));
+        assert_eq!(holders(&world), 5);
+    });
+}

@@ -5,27 +5,22 @@ use super::oracle::{self, Fate};
 use super::world::World;
 use babel_core::ext::Extension;
 use babel_core::policy::SelectionPolicy;
+use babel_core::prefix::RouteKey;
+use std::collections::BTreeMap;
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
     /// At rest under the stock policy: every running node has the route that Dijkstra's algorithm
     /// finds, its metric is that of the path, and packets arrive; what cannot be reached has no
     /// route.
     pub fn assert_shortest_paths(&self) {
+        let used: Vec<_> = (0..self.nodes()).map(|n| self.metrics_in_use(n)).collect();
         for (key, &origin) in self.origins() {
-            let least = self.least_costs(origin);
-            for (n, least) in least.into_iter().enumerate() {
-                let Some(engine) = self.engine(n) else {
+            for (n, least) in self.least_costs(origin).into_iter().enumerate() {
+                let Some(engine) = self.engine(n).filter(|_| n != origin) else {
                     continue;
                 };
-                if n == origin {
-                    continue;
-                }
-                let metric = engine
-                    .routes(self.now())
-                    .find(|route| route.installed && route.key == *key)
-                    .map(|route| u32::from(route.metric.0));
                 assert_eq!(
-                    metric,
+                    used[n].get(key).copied(),
                     least,
                     "metric at node {n} for {key} of node {origin} at {:?}: {:#?}",
                     self.now(),
@@ -60,6 +55,14 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
                 assert!(legal, "in use at {:?}: {route:#?}", self.now());
             }
         }
+    }
+
+    /// The metrics of the routes that a node uses.
+    fn metrics_in_use(&self, n: usize) -> BTreeMap<RouteKey, u32> {
+        let routes = self.engine(n).map(|engine| engine.routes(self.now()));
+        let used = routes.into_iter().flatten().filter(|route| route.installed);
+        used.map(|route| (route.key, route.metric.0.into()))
+            .collect()
     }
 
     /// The least cost to a running `origin` over nodes that run and wires that work.

@@ -16,10 +16,12 @@ mod queue;
 mod seeds;
 mod topology;
 mod traffic;
+mod trouble;
 mod world;
 
 pub use forwarding::{Forwarding, Hop};
 pub use medium::{Loss, Medium};
+pub use node::Settings;
 pub use seeds::for_each_seed;
 pub use topology::{Link, Topology};
 pub use traffic::Traffic;

@@ -47,15 +47,36 @@ fn octet(n: usize) -> u8 {
     u8::try_from(n).expect("fewer than 256 nodes and wires")
 }
 
-/// The settings of a node; the seqno survives no crash, so each life begins with a random one.
-pub(super) fn config(node: usize, seed: u64, rng: &mut fastrand::Rng) -> Config {
-    Config {
-        router_id: RouterId([2, 0, 0, 0, 0, 0, 0, octet(node + 1)]),
-        seqno: SeqNo(rng.u16(..)),
-        smoothing_half_life: Duration::ZERO,
-        filters: Filters::default(),
-        limits: Limits::default(),
-        seed,
+/// How all nodes are set up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// Of the smoothed metric; zero, the default here, for none.
+    pub smoothing_half_life: Duration,
+    /// Whether wires have split horizon.
+    pub split_horizon: bool,
+    /// Whether wires are judged by ETX.
+    pub link_quality: bool,
+}
+
+impl Settings {
+    pub(super) fn node(&self, node: usize, seed: u64, seqno: SeqNo) -> Config {
+        Config {
+            router_id: RouterId([2, 0, 0, 0, 0, 0, 0, octet(node + 1)]),
+            seqno,
+            smoothing_half_life: self.smoothing_half_life,
+            filters: Filters::default(),
+            limits: Limits::default(),
+            seed,
+        }
+    }
+
+    pub(super) fn link(&self, wire: usize, cost: u16) -> LinkConfig {
+        LinkConfig {
+            rxcost: Metric(cost),
+            split_horizon: self.split_horizon,
+            link_quality: self.link_quality,
+            ..LinkConfig::new(format!("wire{wire}"))
+        }
     }
 }
 
@@ -67,13 +88,6 @@ pub(super) fn link_id(wire: usize) -> LinkId {
 /// The wire of a handle.
 pub(super) fn wire_of(link: LinkId) -> usize {
     usize::try_from(link.0).expect("small") - 1
-}
-
-pub(super) fn link_config(wire: usize, cost: u16) -> LinkConfig {
-    LinkConfig {
-        rxcost: Metric(cost),
-        ..LinkConfig::new(format!("wire{wire}"))
-    }
 }
 
 /// The addresses of a node's end of a wire. Every third wire has no IPv4, so that IPv4 routes

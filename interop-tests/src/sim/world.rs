@@ -4,9 +4,9 @@
 //! timers fire, as the daemon does.
 
 use super::forwarding::{Forwarding, Hop};
-use super::medium::{Channel, Medium};
-use super::node::{self, Node};
-use super::oracle;
+use super::medium::Channel;
+use super::node::{self, Node, Settings};
+use super::oracle::{self, Fate};
 use super::queue::{Delivery, Happening, Queue};
 use super::topology::Topology;
 use super::traffic::Traffic;
@@ -24,12 +24,12 @@ use std::collections::BTreeMap;
 const WAKES_AT_ONE_INSTANT: u32 = 100;
 
 /// A wire and its state.
-struct Wire {
-    up: bool,
+pub(super) struct Wire {
+    pub(super) up: bool,
     /// Whether packets get through; a wire may be cut without its ends noticing.
-    whole: bool,
+    pub(super) whole: bool,
     /// By sender and receiver.
-    channels: BTreeMap<(usize, usize), Channel>,
+    pub(super) channels: BTreeMap<(usize, usize), Channel>,
 }
 
 /// Makes the extension and the policy of a node.
@@ -37,22 +37,32 @@ type Plugins<X, P> = Box<dyn Fn(usize) -> (X, P)>;
 
 /// A network in virtual time.
 pub struct World<X: Extension, P: SelectionPolicy<X::Attr>> {
-    now: Instant,
-    topology: Topology,
-    nodes: Vec<Node<X, P>>,
-    wires: Vec<Wire>,
+    pub(super) now: Instant,
+    pub(super) topology: Topology,
+    pub(super) nodes: Vec<Node<X, P>>,
+    pub(super) wires: Vec<Wire>,
     /// Who announces what.
-    origins: BTreeMap<RouteKey, usize>,
-    queue: Queue,
-    rng: fastrand::Rng,
-    plugins: Plugins<X, P>,
-    traffic: Traffic,
-    check_loops: bool,
+    pub(super) origins: BTreeMap<RouteKey, usize>,
+    pub(super) queue: Queue,
+    pub(super) rng: fastrand::Rng,
+    pub(super) plugins: Plugins<X, P>,
+    pub(super) settings: Settings,
+    pub(super) traffic: Traffic,
 }
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
     /// Starts all nodes, within their first second.
     pub fn new(topology: Topology, seed: u64, plugins: impl Fn(usize) -> (X, P) + 'static) -> Self {
+        Self::with_settings(topology, seed, Settings::default(), plugins)
+    }
+
+    /// As [`World::new`], with other settings for all nodes.
+    pub fn with_settings(
+        topology: Topology,
+        seed: u64,
+        settings: Settings,
+        plugins: impl Fn(usize) -> (X, P) + 'static,
+    ) -> Self {
         let wire = |_| Wire {
             up: true,
             whole: true,
@@ -68,8 +78,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
             queue: Queue::default(),
             rng: fastrand::Rng::with_seed(seed),
             plugins: Box::new(plugins),
+            settings,
             traffic: Traffic::default(),
-            check_loops: true,
         };
         for n in 0..world.nodes.len() {
             let pause = Duration::from_micros(world.rng.u64(..1_000_000));
@@ -94,81 +104,6 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
         }
         self.now = end;
         self.nodes.iter_mut().for_each(|node| node.wakes_now = 0);
-    }
-
-    /// Starts a node that is down, with empty tables and a seqno of its own.
-    pub fn start(&mut self, n: usize) {
-        let (extension, policy) = (self.plugins)(n);
-        let seed = self.rng.u64(..);
-        let config = node::config(n, seed, &mut self.rng);
-        let mut engine = Engine::new(config, extension, policy);
-        engine.set_notify(true);
-        self.nodes[n].engine = Some(engine);
-        for (key, xroute) in node::announces(n) {
-            self.tell(n, Event::XRouteUp { key, xroute });
-        }
-        for wire in self.wires_of(n) {
-            if self.wires[wire].up {
-                self.link_up(n, wire);
-            }
-        }
-    }
-
-    /// Stops a node without a word to anyone. Its kernel forgets its routes.
-    pub fn crash(&mut self, n: usize) {
-        let before = self.traffic().requests;
-        self.nodes[n] = Node::down();
-        self.traffic.requests += before - self.traffic().requests;
-    }
-
-    /// Takes a wire down; both ends notice.
-    pub fn wire_down(&mut self, wire: usize) {
-        self.wires[wire].up = false;
-        let link = node::link_id(wire);
-        for n in self.topology.links[wire].ends.clone() {
-            self.tell(n, Event::LinkDown { link });
-        }
-    }
-
-    /// Puts a wire up again.
-    pub fn wire_up(&mut self, wire: usize) {
-        self.wires[wire].up = true;
-        for n in self.topology.links[wire].ends.clone() {
-            self.link_up(n, wire);
-        }
-    }
-
-    /// Cuts a wire, or mends it, without either end noticing.
-    pub fn set_whole(&mut self, wire: usize, whole: bool) {
-        self.wires[wire].whole = whole;
-    }
-
-    /// Changes the nominal cost of a wire at both ends.
-    pub fn set_cost(&mut self, wire: usize, cost: u16) {
-        self.topology.links[wire].cost = cost;
-        if self.wires[wire].up {
-            self.wire_up(wire);
-        }
-    }
-
-    /// Changes what all wires do to packets.
-    pub fn set_medium(&mut self, medium: Medium) {
-        let links = self.topology.links.iter_mut();
-        links.for_each(|link| link.medium = medium);
-    }
-
-    /// Changes a node's extension or policy, if it is running.
-    pub fn change(&mut self, n: usize, change: impl FnOnce(&mut Engine<X, P>, Instant)) {
-        let now = self.now;
-        if let Some(engine) = &mut self.nodes[n].engine {
-            change(engine, now);
-            self.drain(n);
-        }
-    }
-
-    /// Whether to judge every change of a forwarding table; on unless turned off.
-    pub fn set_check_loops(&mut self, check: bool) {
-        self.check_loops = check;
     }
 
     /// The present.
@@ -209,7 +144,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
         self.wires[wire].up && self.wires[wire].whole
     }
 
-    fn wires_of(&self, n: usize) -> Vec<usize> {
+    pub(super) fn wires_of(&self, n: usize) -> Vec<usize> {
         let links = self.topology.links.iter().enumerate();
         links
             .filter(|(_, link)| link.ends.contains(&n))
@@ -217,16 +152,16 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
             .collect()
     }
 
-    fn link_up(&mut self, n: usize, wire: usize) {
+    pub(super) fn link_up(&mut self, n: usize, wire: usize) {
         let event = Event::LinkUp {
             link: node::link_id(wire),
-            config: node::link_config(wire, self.topology.links[wire].cost),
+            config: self.settings.link(wire, self.topology.links[wire].cost),
             state: node::link_state(n, wire),
         };
         self.tell(n, event);
     }
 
-    fn tell(&mut self, n: usize, event: Event<'_>) {
+    pub(super) fn tell(&mut self, n: usize, event: Event<'_>) {
         let now = self.now;
         if let Some(engine) = &mut self.nodes[n].engine {
             engine.handle_event(now, event);
@@ -266,7 +201,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
 
     /// Takes out of a node what came of an event: first what its kernel should hold, which is
     /// judged at once, then packets, then the rest.
-    fn drain(&mut self, n: usize) {
+    pub(super) fn drain(&mut self, n: usize) {
         let now = self.now;
         let node = &mut self.nodes[n];
         let Some(engine) = &mut node.engine else {
@@ -301,13 +236,24 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
         }
     }
 
+    /// A loop that a node's change closes goes through that node, so that one walk finds it.
     fn judge(&self, n: usize, key: &RouteKey) {
-        if let Some(path) = oracle::find_loop(self, key).filter(|_| self.check_loops) {
-            panic!(
-                "forwarding loop {path:?} for {key} at {:?}, closed by node {n}",
-                self.now
-            );
+        if let Fate::Loop(path) = oracle::walk(self, n, key) {
+            self.looped(key, &path)
         }
+    }
+
+    /// Judges everything: for when a wire that was forwarded to all along carries packets again.
+    pub(super) fn judge_all(&self) {
+        for key in self.origins.keys() {
+            if let Some(path) = oracle::find_loop(self, key) {
+                self.looped(key, &path)
+            }
+        }
+    }
+
+    fn looped(&self, key: &RouteKey, path: &[usize]) -> ! {
+        panic!("forwarding loop {path:?} for {key} at {:?}", self.now)
     }
 
     fn send(&mut self, from: usize, transmit: Transmit, payload: &[u8]) {
