@@ -13,6 +13,7 @@ use crate::net::BabelSocket;
 use crate::runtime::{NetlinkKernel, Parts, Running};
 use crate::signals::{Signal, Signals};
 use crate::sysctl::Sysctls;
+use crate::watchdog::{self, Watchdog};
 use anyhow::{Context, anyhow, bail};
 use babel_core::config::{Config, Limits};
 use babel_core::types::{RouterId, SeqNo};
@@ -37,7 +38,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         log::redirect(path).with_context(|| format!("open({})", path.display()))?;
     }
     log::detach_input().context("open(/dev/null)")?;
-    if settings.daemonise {
+    if settings.daemonise && !watchdog::supervised() {
         // Before tokio, whose threads and descriptors would not survive.
         nix::unistd::daemon(true, true).context("daemonise")?;
     }
@@ -80,7 +81,10 @@ async fn live(settings: Settings) -> anyhow::Result<()> {
         sysctls,
     })
     .context("starting")?;
-    serve(&mut node, &mut clients, &mut signals).await;
+    let mut watchdog = Watchdog::from_environment();
+    watchdog.ready();
+    serve(&mut node, &mut clients, &mut signals, &mut watchdog).await;
+    watchdog.stopping();
     for _ in 0..GOODBYE_ATTEMPTS {
         if node.retract() {
             break;
@@ -102,10 +106,16 @@ async fn live(settings: Settings) -> anyhow::Result<()> {
 }
 
 /// Works until a signal says to leave.
-async fn serve(node: &mut Running, clients: &mut Clients, signals: &mut Signals) {
+async fn serve(
+    node: &mut Running,
+    clients: &mut Clients,
+    signals: &mut Signals,
+    watchdog: &mut Watchdog,
+) {
     loop {
         let busy = node.turn();
         clients.publish(node);
+        watchdog.alive();
         let work = async {
             if busy {
                 tokio::task::yield_now().await;
@@ -118,6 +128,7 @@ async fn serve(node: &mut Running, clients: &mut Clients, signals: &mut Signals)
             signal = signals.next() => Woken::Signal(signal),
             wish = clients.next() => Woken::Wish(wish),
             () = work => Woken::Work,
+            () = watchdog.due() => Woken::Work,
         };
         match woken {
             Woken::Work => {}

@@ -20,4 +20,5 @@ pub mod net;
 pub mod runtime;
 pub mod signals;
 pub mod sysctl;
+pub mod watchdog;
 pub mod xroutes;
