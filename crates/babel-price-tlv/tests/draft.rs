@@ -1,10 +1,12 @@
-//! The examples in the specification mean what they say.
+//! The examples in the specification mean what they say, and its tests exist.
 
 use babel_core::ext::{Extension, Origin};
 use babel_core::types::{LinkId, Metric, NeighbourId, SeqNo};
 use babel_core::wire::{PacketReader, SubTlvWriter, Tlv, Update, UpdateTarget};
 use babel_price_tlv::{Price, PriceExtension, RoutePrice, Unit};
+use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
+use std::path::Path;
 
 const SENDER: Ipv6Addr = Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 1);
 
@@ -172,5 +174,42 @@ fn the_example_sums_come_out() {
         let held = node.learned(price(cost), NeighbourId(1), 0);
         let got = node.advertised(held, Origin::Learned, LinkId(1), 0);
         assert_eq!(got, price(told), "{line}");
+    }
+}
+
+/// Names of all functions in the Rust sources under a folder.
+fn functions(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            functions(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            let name = |line: &str| {
+                let (name, _) = line.trim().strip_prefix("fn ")?.split_once('(')?;
+                Some(name.to_owned())
+            };
+            found.extend(text.lines().filter_map(name));
+        }
+    }
+}
+
+#[test]
+fn each_test_named_here_exists() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let mut known = BTreeSet::new();
+    for crates in ["crates", "interop-tests"] {
+        functions(&root.join(crates), &mut known);
+    }
+    let table = root.join("rfcs/price-conformance.md");
+    let table = std::fs::read_to_string(table).expect("the table can be read");
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let named: Vec<&str> = rows
+        .filter_map(|row| row.rsplit('|').nth(1))
+        .flat_map(|tests| tests.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(named.len() > 30, "{} names", named.len());
+    for name in named {
+        assert!(known.contains(name), "no test is called {name}");
     }
 }
