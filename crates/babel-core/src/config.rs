@@ -65,6 +65,10 @@ pub struct LinkConfig {
     pub link_quality: bool,
     /// Routes learned on this link are not announced there (RFC 8966 §3.7.4).
     pub split_horizon: bool,
+    /// Hellos and IHUs carry timestamps, from which the round-trip time is known (RFC 9616).
+    pub timestamps: bool,
+    /// What the round-trip time costs.
+    pub rtt: RttConfig,
     /// IPv4 routes may be announced by AE 4 when the link has no IPv4 address (RFC 9229).
     pub v4_via_v6: bool,
 }
@@ -80,7 +84,34 @@ impl LinkConfig {
             rxcost: Metric(96),
             link_quality: false,
             split_horizon: false,
+            timestamps: false,
+            rtt: RttConfig::default(),
             v4_via_v6: true,
+        }
+    }
+}
+
+/// How the round-trip time adds to a link's cost (RFC 9616 §4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RttConfig {
+    /// Weight of a new sample, in 1/256 (`rtt-decay`).
+    pub decay: u16,
+    /// Up to this it costs nothing (`rtt-min`).
+    pub min: Duration,
+    /// From this on it costs `max_penalty` (`rtt-max`).
+    pub max: Duration,
+    /// The most it costs (`max-rtt-penalty`); zero means it costs nothing.
+    pub max_penalty: Metric,
+}
+
+impl Default for RttConfig {
+    /// Stock babeld's: 42/256, 10 to 120 ms, no penalty.
+    fn default() -> Self {
+        Self {
+            decay: 42,
+            min: Duration::from_millis(10),
+            max: Duration::from_millis(120),
+            max_penalty: Metric::ZERO,
         }
     }
 }

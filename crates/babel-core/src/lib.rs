@@ -26,6 +26,7 @@ mod engine;
 mod link;
 mod neighbour;
 mod route;
+mod rtt;
 mod source;
 mod table;
 mod timer;

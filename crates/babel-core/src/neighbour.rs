@@ -3,6 +3,7 @@
 use crate::config::LinkConfig;
 use crate::cost::{self, Reach};
 use crate::event::DiagnosticKind;
+use crate::rtt::Rtt;
 use crate::table::PrefixId;
 use crate::time::{Instant, Interval};
 use crate::timer::Alarm;
@@ -85,6 +86,7 @@ pub(crate) struct Neighbour {
     pub(crate) txcost: Metric,
     pub(crate) rxcost: Metric,
     pub(crate) cost: Metric,
+    pub(crate) rtt: Rtt,
     pub(crate) ihu_alarm: Alarm,
     pub(crate) idle_alarm: Alarm,
     pub(crate) last_hello: Option<Instant>,
@@ -107,6 +109,7 @@ impl Neighbour {
             txcost: Metric::INFINITY,
             rxcost: Metric::INFINITY,
             cost: Metric::INFINITY,
+            rtt: Rtt::default(),
             ihu_alarm: Alarm::default(),
             idle_alarm: Alarm::default(),
             last_hello: None,
@@ -133,7 +136,7 @@ impl Neighbour {
     }
 
     /// Works out rxcost and cost anew; true if the cost changed.
-    pub(crate) fn update_cost(&mut self, link: &LinkConfig) -> bool {
+    pub(crate) fn update_cost(&mut self, link: &LinkConfig, now: Instant) -> bool {
         let old = self.cost;
         self.rxcost = cost::rxcost(
             self.multicast.reach,
@@ -141,7 +144,8 @@ impl Neighbour {
             link.rxcost,
             link.link_quality,
         );
-        self.cost = cost::cost(self.txcost, self.rxcost, link.link_quality);
+        self.cost =
+            cost::cost(self.txcost, self.rxcost, link.link_quality).plus(self.rtt.penalty(now));
         self.cost != old
     }
 

@@ -387,10 +387,14 @@ mod tests {
     #[test]
     fn what_comes_while_a_run_leaves_waits_for_the_next_run() {
         let mut set = PrefixSet::default();
-        [5, 7, 6].map(|id| set.insert(PrefixId(id)));
+        for id in [5, 7, 6] {
+            set.insert(PrefixId(id));
+        }
         let pop = |set: &mut PrefixSet| set.pop_by_cached_key(|id| id.0).map(|id| id.0);
         assert_eq!(pop(&mut set), Some(5));
-        [2, 1, 5].map(|id| set.insert(PrefixId(id)));
+        for id in [2, 1, 5] {
+            set.insert(PrefixId(id));
+        }
         assert_eq!(pop(&mut set), Some(6));
         set.unpop(PrefixId(6));
         let rest: Vec<u32> = core::iter::from_fn(|| pop(&mut set)).collect();

@@ -137,9 +137,7 @@ impl TxQueue {
             ..
         } = core::mem::take(self);
         let sets = [replies, triggered, dump];
-        sets.into_iter()
-            .flat_map(crate::table::PrefixSet::into_members)
-            .collect()
+        sets.into_iter().flat_map(PrefixSet::into_members).collect()
     }
 
     /// Whether an update for a prefix waits anywhere.

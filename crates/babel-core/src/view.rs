@@ -24,6 +24,10 @@ pub struct NeighbourView {
     pub rxcost: Metric,
     /// What it tells us.
     pub txcost: Metric,
+    /// Round-trip time, if it was measured of late.
+    pub rtt: Option<Duration>,
+    /// What the round-trip time adds to the cost.
+    pub rttcost: Metric,
     /// The link's cost; never zero.
     pub cost: Metric,
     /// Routes it announced that we hold.

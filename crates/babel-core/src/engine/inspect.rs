@@ -111,6 +111,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             ureach: neighbour.unicast.reach.0,
             rxcost: neighbour.rxcost,
             txcost: neighbour.txcost,
+            rtt: neighbour.rtt.smoothed(now),
+            rttcost: neighbour.rtt.penalty(now),
             cost: neighbour.cost,
             routes: neighbour.routes.len(),
             hello_age: neighbour.last_hello.map(|at| now.since(at)),

@@ -5,6 +5,7 @@ use crate::event::{Change, DiagnosticKind};
 use crate::ext::Extension;
 use crate::neighbour::{HelloNews, Neighbour};
 use crate::policy::SelectionPolicy;
+use crate::rtt;
 use crate::time::{Instant, Interval};
 use crate::timer::TimerId;
 use crate::txqueue::{Request, UnicastTlv};
@@ -15,6 +16,15 @@ use core::time::Duration;
 
 /// A neighbour that never sent a Hello is forgotten after this.
 const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// Timestamps of one packet: only together do they give a round-trip time (RFC 9616 §3.2).
+#[derive(Clone, Copy, Debug, Default)]
+struct Timestamps {
+    /// When its Hello left.
+    hello: Option<u32>,
+    /// Of its IHU for us: when our Hello left, and when it arrived there.
+    ihu: Option<(u32, u32)>,
+}
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     pub(super) fn receive_packet(
@@ -52,9 +62,11 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             self.counters.packets_dropped += 1;
             return;
         };
+        let mut stamps = Timestamps::default();
         for tlv in packet.by_ref() {
-            self.receive_tlv(now, link, &mut neighbour, multicast, tlv);
+            self.receive_tlv(now, link, &mut neighbour, multicast, tlv, &mut stamps);
         }
+        self.timestamps_received(now, link, neighbour, &stamps);
         if packet.overrun() {
             self.diagnose(now, link, source, DiagnosticKind::Overrun);
         }
@@ -95,6 +107,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         neighbour: &mut NeighbourId,
         multicast: bool,
         tlv: Tlv<'_>,
+        stamps: &mut Timestamps,
     ) {
         self.count_received(&tlv);
         match tlv {
@@ -105,11 +118,16 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 unicast,
                 seqno,
                 interval,
-                ..
+                timestamp,
             } => {
+                stamps.hello = timestamp;
                 *neighbour = self.hello_received(now, *neighbour, unicast, seqno, interval);
             }
-            Tlv::Ihu(ihu) => self.ihu_received(now, link, *neighbour, multicast, &ihu),
+            Tlv::Ihu(ihu) => {
+                if self.ihu_received(now, link, *neighbour, multicast, &ihu) {
+                    stamps.ihu = ihu.timestamps;
+                }
+            }
             Tlv::Update(update) => self.update_received(now, link, *neighbour, &update),
             Tlv::RouteRequest(None) => self.request_dump(now, link),
             Tlv::RouteRequest(Some(key)) => self.route_requested(now, link, key),
@@ -227,6 +245,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         id
     }
 
+    /// Takes an IHU in; whether it is for us.
     fn ihu_received(
         &mut self,
         now: Instant,
@@ -234,9 +253,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         id: NeighbourId,
         multicast: bool,
         ihu: &Ihu,
-    ) {
+    ) -> bool {
         let Some(state) = self.links.get(&link).and_then(|link| link.state) else {
-            return;
+            return false;
         };
         let for_us = match ihu.address {
             None => !multicast,
@@ -244,7 +263,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             Some(IpAddr::V4(address)) => Some(address) == state.ipv4,
         };
         let Some(neighbour) = self.neighbours.get_mut(&id).filter(|_| for_us) else {
-            return;
+            return false;
         };
         neighbour.txcost = ihu.rxcost;
         neighbour.last_ihu = Some(now);
@@ -253,6 +272,31 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             .set(&mut neighbour.ihu_alarm, TimerId::Ihu(id), expiry);
         self.recost(now, id);
         self.notify_neighbour(now, Change::Change, id);
+        true
+    }
+
+    /// A packet's timestamps, taken together: a sample of the round trip if both kinds were there.
+    fn timestamps_received(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        id: NeighbourId,
+        stamps: &Timestamps,
+    ) {
+        let (Some(link), Some(transmit)) = (self.links.get(&link), stamps.hello) else {
+            return;
+        };
+        let Some(neighbour) = self.neighbours.get_mut(&id) else {
+            return;
+        };
+        neighbour.rtt.hello(transmit, now);
+        let Some((origin, receive)) = stamps.ihu.filter(|_| link.config.timestamps) else {
+            return;
+        };
+        if let Some(sample) = rtt::sample(origin, receive, transmit, rtt::timestamp(now)) {
+            neighbour.rtt.sampled(sample, &link.config.rtt, now);
+            self.recost(now, id);
+        }
     }
 
     pub(super) fn hello_missed(&mut self, now: Instant, id: NeighbourId, unicast: bool) {
@@ -305,7 +349,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         };
         let old = neighbour.cost;
-        if !neighbour.update_cost(&link.config) {
+        if !neighbour.update_cost(&link.config, now) {
             return;
         }
         for prefix in &neighbour.routes {

@@ -9,6 +9,7 @@ use crate::ext::Extension;
 use crate::link::Link;
 use crate::policy::SelectionPolicy;
 use crate::prefix::{Family, RouteKey};
+use crate::rtt;
 use crate::source::SOURCE_GC_TIME;
 use crate::table::PrefixId;
 use crate::time::{Instant, Interval};
@@ -80,8 +81,10 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         };
         let stopping = self.stopping;
+        // IHUs echo timestamps only beside a timestamped Hello (RFC 9616 §3.2).
+        let stamped = link.queue.hello && link.config.timestamps;
         if link.queue.hello && !stopping {
-            self.write_hello(id, packet);
+            self.write_hello(now, id, packet);
         }
         let Some(link) = self.links.get_mut(&id) else {
             return;
@@ -91,14 +94,14 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             let _ = packet.wildcard_retraction();
         }
         if link.queue.hello && stopping {
-            self.write_hello(id, packet);
+            self.write_hello(now, id, packet);
         }
-        self.write_ihus(id, packet);
+        self.write_ihus(now, id, stamped, packet);
         self.write_requests(id, packet);
         self.write_updates(now, id, packet);
     }
 
-    fn write_hello(&mut self, id: LinkId, packet: &mut PacketWriter) {
+    fn write_hello(&mut self, now: Instant, id: LinkId, packet: &mut PacketWriter) {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
@@ -108,13 +111,14 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             link.hello_interval()
         };
         let seqno = link.hello_seqno.plus(1);
-        if packet.hello(false, seqno, interval, None).is_ok() {
+        let timestamp = link.config.timestamps.then(|| rtt::timestamp(now));
+        if packet.hello(false, seqno, interval, timestamp).is_ok() {
             link.hello_seqno = seqno;
             link.queue.hello = false;
         }
     }
 
-    fn write_ihus(&mut self, id: LinkId, packet: &mut PacketWriter) {
+    fn write_ihus(&mut self, now: Instant, id: LinkId, stamped: bool, packet: &mut PacketWriter) {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
@@ -127,7 +131,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 address: Some(IpAddr::V6(neighbour.address)),
                 rxcost: neighbour.rxcost,
                 interval,
-                timestamps: None,
+                timestamps: neighbour.rtt.echo(now).filter(|_| stamped),
             };
             if packet.ihu(&ihu).is_err() {
                 link.queue.ihus.insert(to);

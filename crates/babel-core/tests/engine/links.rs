@@ -257,3 +257,98 @@ fn the_same_inputs_and_seed_give_the_same_octets_at_the_same_times() {
     };
     assert_eq!(story(), story());
 }
+
+fn with_timestamps(bench: &mut Bench) {
+    let rtt = babel_core::config::RttConfig {
+        max_penalty: Metric(150),
+        ..Default::default()
+    };
+    let config = LinkConfig {
+        timestamps: true,
+        rtt,
+        ..LinkConfig::new("eth0")
+    };
+    bench.link_up(ETH0, config);
+}
+
+/// What a neighbour 65 ms away says: it got our Hello of `origin` 30 ms later, by its own clock,
+/// kept it for a second, and its answer took another 35 ms.
+fn answer(bench: &mut Bench, origin: u32, theirs: u32, seqno: u16) {
+    bench.run(seconds(0.030 + 1.0 + 0.035));
+    let mut packet = writer();
+    let interval = Interval::from_centis(400);
+    packet
+        .hello(
+            false,
+            SeqNo(seqno),
+            interval,
+            Some(theirs.wrapping_add(1_000_000)),
+        )
+        .expect("fits");
+    let timestamps = Some((origin, theirs));
+    let ihu = Ihu {
+        timestamps,
+        ..ihu(Some(IpAddr::V6(OURS)), 96)
+    };
+    packet.ihu(&ihu).expect("fits");
+    bench.packet(ETH0, fake(1), true, packet);
+}
+
+// 9616-3.2-5, 9616-3.2-6, 9616-4.2-1
+#[test]
+fn the_round_trip_is_measured_by_an_exchange_of_timestamps_and_costs() {
+    let mut bench = Bench::new();
+    with_timestamps(&mut bench);
+    for seqno in 1..=3 {
+        let origin = u32::try_from(bench.now.as_micros() & 0xFFFF_FFFF).expect("32 bits");
+        answer(&mut bench, origin, u32::MAX - 500_000, seqno);
+    }
+    let neighbour = bench.node.neighbours(bench.now).next().expect("met");
+    assert_eq!(neighbour.rtt, Some(Duration::from_millis(65)));
+    assert_eq!(
+        (neighbour.rttcost, neighbour.cost),
+        (Metric(75), Metric(96 + 75))
+    );
+    bench.silence(1);
+    bench.run(seconds(181.0));
+    assert!(
+        bench
+            .node
+            .neighbours(bench.now)
+            .all(|neighbour| neighbour.rtt.is_none())
+    );
+}
+
+// 9616-3.2-1, 9616-3.2-3, 9616-3.2-4, 9616-8-1
+#[test]
+fn timestamps_are_echoed_beside_a_timestamped_hello_and_only_where_enabled() {
+    let mut bench = Bench::new();
+    with_timestamps(&mut bench);
+    for link in [ETH0, ETH1] {
+        let mut packet = writer();
+        let interval = Interval::from_centis(400);
+        packet
+            .hello(false, SeqNo(1), interval, Some(77))
+            .expect("fits");
+        bench.packet(link, fake(1), true, packet);
+    }
+    let heard = u32::try_from(bench.now.as_micros() & 0xFFFF_FFFF).expect("32 bits");
+    bench.forget_sent();
+    bench.run(seconds(60.0));
+    let echoes = |link| {
+        let mut echoes = Vec::new();
+        for sent in bench.sent.iter().filter(|sent| sent.link == link) {
+            if let Said::Ihu(Ihu {
+                timestamps: Some(stamps),
+                ..
+            }) = sent.said
+            {
+                echoes.push(stamps);
+            }
+        }
+        echoes
+    };
+    assert!(echoes(ETH1).is_empty());
+    assert!(!echoes(ETH0).is_empty());
+    assert!(echoes(ETH0).iter().all(|stamps| *stamps == (77, heard)));
+}

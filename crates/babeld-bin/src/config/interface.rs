@@ -1,7 +1,7 @@
 //! Options of one interface, as given, and what they come to once the kernel has told its part.
 
 use super::settings::Settings;
-use babel_core::config::LinkConfig;
+use babel_core::config::{LinkConfig, RttConfig};
 use babel_core::types::Metric;
 use std::time::Duration;
 
@@ -79,6 +79,18 @@ impl InterfaceOptions {
         take!(price enable_timestamps rtt_decay rtt_min rtt_max max_rtt_penalty unicast);
         take!(rfc6126_compatible probe_mtu accept_bad_signatures);
     }
+
+    /// How the round-trip time counts: on a tunnel by default, elsewhere if asked for.
+    fn rtt_config(&self, tunnel: bool) -> RttConfig {
+        let default = RttConfig::default();
+        let max_penalty = self.max_rtt_penalty.unwrap_or(if tunnel { 96 } else { 0 });
+        RttConfig {
+            decay: self.rtt_decay.unwrap_or(default.decay),
+            min: self.rtt_min.unwrap_or(default.min),
+            max: self.rtt_max.unwrap_or(default.max),
+            max_penalty: Metric(max_penalty),
+        }
+    }
 }
 
 /// One interface and its options.
@@ -123,6 +135,7 @@ impl Settings {
                 self.wired_hello_interval
             })
             .max(HELLO_FLOOR);
+        let rtt = options.rtt_config(link_type == Some(LinkType::Tunnel));
         let rxcost = options.rxcost.unwrap_or(if wireless { 256 } else { 96 });
         LinkConfig {
             name: name.to_owned(),
@@ -135,6 +148,10 @@ impl Settings {
             link_quality: options.link_quality.unwrap_or(wireless),
             split_horizon: options.split_horizon.unwrap_or(wired),
             v4_via_v6: options.v4_via_v6.unwrap_or(true),
+            timestamps: options
+                .enable_timestamps
+                .unwrap_or(rtt.max_penalty > Metric::ZERO),
+            rtt,
         }
     }
 }

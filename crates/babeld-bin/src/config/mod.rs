@@ -60,10 +60,11 @@
 //! | `split-horizon` | bool | | if `type wired` |
 //! | `v4-via-v6` | bool | | true |
 //! | `price`, `fee` | instead of the node's | 0–4294967294 | the node's |
-//! | `enable-timestamps`, `unicast`, `rfc6126-compatible`, `probe-mtu` | bool | | no effect yet |
-//! | `rtt-decay` | 1/256 | 1–256 | no effect yet |
-//! | `rtt-min`, `rtt-max` | milliseconds | 0.001–2147483.647 | no effect yet |
-//! | `max-rtt-penalty` | integer | 1–65535 | no effect yet |
+//! | `enable-timestamps` | bool | | if `max-rtt-penalty` is set or implied |
+//! | `max-rtt-penalty` | integer | 1–65535 | none; 96 if `type tunnel` |
+//! | `rtt-min`, `rtt-max` | milliseconds | 0.001–2147483.647 | 10, 120 |
+//! | `rtt-decay` | 1/256 | 1–256 | 42 |
+//! | `unicast`, `rfc6126-compatible`, `probe-mtu` | bool | | no effect yet |
 //! | `accept-bad-signatures` | bool | | no effect yet |
 //! | `key ID` | | | refused until authentication is there |
 //!

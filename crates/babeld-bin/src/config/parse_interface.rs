@@ -80,6 +80,13 @@ fn common(
         "link-quality" => options.link_quality = line.tristate(name)?,
         "split-horizon" => options.split_horizon = line.tristate(name)?,
         "v4-via-v6" => options.v4_via_v6 = line.tristate(name)?,
+        "enable-timestamps" => options.enable_timestamps = line.tristate(name)?,
+        "rtt-decay" => options.rtt_decay = Some(line.integer16(name, 1..=256)?),
+        "rtt-min" => options.rtt_min = Some(line.milliseconds(name)?),
+        "rtt-max" => options.rtt_max = Some(line.milliseconds(name)?),
+        "max-rtt-penalty" => {
+            options.max_rtt_penalty = Some(line.integer16(name, 1..=u16::MAX)?);
+        }
         "price" | "fee" => options.price = Some(price(line, name)?),
         _ => return Ok(false),
     }
@@ -94,26 +101,6 @@ fn later(
 ) -> Result<bool, ConfigError> {
     let name = word.text.as_str();
     let harmless = match name {
-        "enable-timestamps" => {
-            options.enable_timestamps = line.tristate(name)?;
-            options.enable_timestamps != Some(true)
-        }
-        "rtt-decay" => {
-            options.rtt_decay = Some(line.integer16(name, 1..=256)?);
-            false
-        }
-        "rtt-min" => {
-            options.rtt_min = Some(line.milliseconds(name)?);
-            false
-        }
-        "rtt-max" => {
-            options.rtt_max = Some(line.milliseconds(name)?);
-            false
-        }
-        "max-rtt-penalty" => {
-            options.max_rtt_penalty = Some(line.integer16(name, 1..=u16::MAX)?);
-            false
-        }
         "unicast" => {
             options.unicast = line.tristate(name)?;
             options.unicast != Some(true)

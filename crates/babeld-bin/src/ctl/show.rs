@@ -53,6 +53,7 @@ pub(super) fn neighbours<W: Write>(all: &[Neighbour], output: &mut Output<W>) ->
             Column::text("REACH", 3),
             Column::number("RXCOST", 2),
             Column::number("TXCOST", 2),
+            Column::number("RTT", 3),
             Column::number("COST", 0),
             Column::number("ROUTES", 1),
             Column::number("HELLO", 4),
@@ -67,6 +68,11 @@ pub(super) fn neighbours<W: Write>(all: &[Neighbour], output: &mut Output<W>) ->
                     cell(reach(one)),
                     metric(one.rxcost),
                     metric(one.txcost),
+                    cell(
+                        one.rtt_ms
+                            .map(|ms| format!("{ms:.1}ms"))
+                            .unwrap_or_default(),
+                    ),
                     metric(one.cost),
                     cell(one.routes.to_string()),
                     cell(one.hello_age_seconds.map(age).unwrap_or_default()),

@@ -47,6 +47,10 @@ pub struct Neighbour {
     pub rxcost: u16,
     /// What it tells us; 65535 is infinite.
     pub txcost: u16,
+    /// Round-trip time in milliseconds, if it was measured of late.
+    pub rtt_ms: Option<f64>,
+    /// What it adds to the cost.
+    pub rttcost: u16,
     /// The link's cost; 65535 is infinite.
     pub cost: u16,
     /// Routes it announced.
@@ -188,6 +192,8 @@ impl Neighbour {
             ureach: format!("{:04x}", view.ureach),
             rxcost: view.rxcost.0,
             txcost: view.txcost.0,
+            rtt_ms: view.rtt.map(|rtt| rtt.as_secs_f64() * 1000.0),
+            rttcost: view.rttcost.0,
             cost: view.cost.0,
             routes: view.routes,
             hello_age_seconds: view.hello_age.map(|age| age.as_secs_f64()),

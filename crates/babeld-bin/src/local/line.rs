@@ -29,13 +29,13 @@ pub fn interface(out: &mut String, change: Change, view: &InterfaceView) {
     out.push('\n');
 }
 
-/// `KIND neighbour ID address ADDRESS if NAME reach HHHH ureach HHHH rxcost N txcost N cost N`.
+/// `KIND neighbour ID address ADDRESS if NAME reach HHHH ureach HHHH rxcost N txcost N
+/// [rtt MS rttcost N ]cost N`.
 pub fn neighbour(out: &mut String, change: Change, view: &NeighbourView, name: &str) {
     put(
         out,
         format_args!(
-            "{} neighbour {:x} address {} if {} reach {:04x} ureach {:04x} rxcost {} txcost {} \
-             cost {}\n",
+            "{} neighbour {:x} address {} if {} reach {:04x} ureach {:04x} rxcost {} txcost {}",
             word(change),
             view.id.0,
             view.address,
@@ -44,9 +44,16 @@ pub fn neighbour(out: &mut String, change: Change, view: &NeighbourView, name: &
             view.ureach,
             view.rxcost,
             view.txcost,
-            view.cost,
         ),
     );
+    if let Some(rtt) = view.rtt {
+        let (ms, us) = (rtt.as_millis(), rtt.subsec_micros() % 1000);
+        put(
+            out,
+            format_args!(" rtt {ms}.{us:03} rttcost {}", view.rttcost),
+        );
+    }
+    put(out, format_args!(" cost {}\n", view.cost));
 }
 
 /// `KIND xroute DST-SRC prefix DST from SRC metric N`.
@@ -150,6 +157,8 @@ mod tests {
             ureach: 0,
             rxcost: Metric(96),
             txcost: Metric::INFINITY,
+            rtt: None,
+            rttcost: Metric::ZERO,
             cost: Metric::INFINITY,
             routes: 0,
             hello_age: None,
@@ -159,6 +168,16 @@ mod tests {
             text(|out| neighbour(out, Change::Flush, &view, "sa")),
             "flush neighbour 1f address fe80::98b7:44ff:fe60:e6af if sa reach c000 ureach 0000 \
              rxcost 96 txcost 65535 cost 65535\n"
+        );
+        let view = NeighbourView {
+            rtt: Some(Duration::from_micros(65_007)),
+            rttcost: Metric(75),
+            ..view
+        };
+        let line = text(|out| neighbour(out, Change::Change, &view, "sa"));
+        assert!(
+            line.ends_with(" txcost 65535 rtt 65.007 rttcost 75 cost 65535\n"),
+            "{line}"
         );
     }
 

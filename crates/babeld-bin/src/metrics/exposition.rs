@@ -122,6 +122,16 @@ fn neighbours(all: &mut Families, numbers: &Numbers) {
         &|view| view.ihu_age.map(|age| age.as_secs_f64()),
     );
     each(
+        "babel_neighbour_rtt_seconds",
+        "Smoothed round-trip time to this neighbour, where timestamps are enabled.",
+        &|view| view.rtt.map(|rtt| rtt.as_secs_f64()),
+    );
+    each(
+        "babel_neighbour_rttcost",
+        "What the round-trip time adds to the cost of the link to this neighbour.",
+        &|view| view.rtt.map(|_| view.rttcost.0.into()),
+    );
+    each(
         "babel_neighbour_routes",
         "Routes that this neighbour announced and we hold.",
         &|view| Some(count(view.routes)),

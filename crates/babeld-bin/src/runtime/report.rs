@@ -52,14 +52,17 @@ impl Running {
             put(
                 &mut out,
                 format_args!(
-                    "Neighbour {} dev {} reach {:04x} ureach {:04x} rxcost {} txcost {} rtt 0.000 \
-                 rttcost 0{}.",
+                    "Neighbour {} dev {} reach {:04x} ureach {:04x} rxcost {} txcost {} rtt {}.{:03} \
+                 rttcost {}{}.",
                     n.address,
                     name(n.link),
                     n.reach,
                     n.ureach,
                     n.rxcost,
                     n.txcost,
+                    n.rtt.unwrap_or_default().as_millis(),
+                    n.rtt.unwrap_or_default().subsec_micros() % 1000,
+                    n.rttcost,
                     if self.links.up(n.link).is_some() {
                         ""
                     } else {

@@ -17,6 +17,8 @@ fn neighbour(id: u32) -> NeighbourView {
         rxcost: Metric(96),
         txcost: Metric::INFINITY,
         cost: Metric::INFINITY,
+        rtt: None,
+        rttcost: Metric::ZERO,
         routes: 3,
         hello_age: Some(Duration::from_millis(1500)),
         ihu_age: None,
