@@ -112,6 +112,8 @@ mod settings;
 mod statement;
 mod value;
 
+pub mod vocabulary;
+
 pub use check::{Report, check};
 pub use error::{ConfigError, Origin, Place, Warning};
 pub use interface::{InterfaceOptions, InterfaceSettings, LinkType, Medium};

@@ -29,7 +29,7 @@ pub fn parse_statement(text: &str, place: &Place) -> Result<Parsed, ConfigError>
 }
 
 /// Words that begin a statement, apart from the options of the node.
-const STATEMENTS: [&str; 13] = [
+pub(super) const STATEMENTS: [&str; 13] = [
     "interface",
     "default",
     "in",

@@ -11,7 +11,7 @@ use babel_core::filter::{PlenRange, Rule};
 use babel_core::prefix::{Family, Prefix};
 use std::net::IpAddr;
 
-const WORDS: [&str; 20] = [
+pub(super) const WORDS: [&str; 20] = [
     "ip",
     "eq",
     "le",

@@ -6,7 +6,7 @@ use super::lexer::{Line, Word, shown};
 use super::parse_global::price;
 
 /// Every option, ours and stock's of all ages.
-const OPTIONS: [&str; 22] = [
+pub(super) const OPTIONS: [&str; 22] = [
     "type",
     "rxcost",
     "hello-interval",
