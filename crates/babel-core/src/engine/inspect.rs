@@ -47,6 +47,11 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             .filter_map(move |id| self.neighbour_view(now, id))
     }
 
+    /// One neighbour.
+    pub fn neighbour(&self, now: Instant, id: NeighbourId) -> Option<NeighbourView> {
+        self.neighbour_view(now, id)
+    }
+
     /// All routes: source-specific first, then by prefix; the selected one first in each.
     /// Sorted, hence O(n log n): for dumps.
     pub fn routes(&self, now: Instant) -> impl Iterator<Item = RouteView<X::Attr>> {

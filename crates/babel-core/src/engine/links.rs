@@ -32,15 +32,20 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             .or_insert_with(|| Link::new(id, config.clone(), seed));
         match link.state {
             Some(old) if old.address == state.address => {
-                let slower = config.hello_interval > link.config.hello_interval;
+                let paced = config.hello_interval != link.config.hello_interval;
+                let says_other = old.ipv4 != state.ipv4
+                    || config.v4_via_v6 != link.config.v4_via_v6
+                    || config.split_horizon != link.config.split_horizon
+                    || config.update_interval != link.config.update_interval;
                 link.config = config;
                 link.state = Some(state);
-                // A longer interval may only be promised by a Hello sent at once (§3.4.1).
-                if slower {
+                // A longer interval may only be promised by a Hello sent at once (§3.4.1), and a
+                // shorter one is wanted now, not when the old one is over.
+                if paced {
                     self.hello_due(now, id);
                 }
                 self.recost_link(now, id);
-                if old.ipv4 != state.ipv4 {
+                if says_other {
                     self.request_dump(now, id);
                 }
             }

@@ -9,6 +9,7 @@
 //! | `waiting` | holds, smoothing, and asking for a new seqno |
 //! | `request` | seqno and route requests |
 //! | `announce` | what neighbours are told, how urgently, how often |
+//! | `refilter` | new filter rules at run time |
 //! | `transmit` | packets out |
 //! | `chores` | expiry, repeats, collection |
 //! | `inspect` | views, notifications, diagnostics |
@@ -20,6 +21,7 @@ mod explain;
 mod inspect;
 mod links;
 mod receive;
+mod refilter;
 mod request;
 mod select;
 mod transmit;

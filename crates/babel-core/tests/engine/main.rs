@@ -4,6 +4,7 @@ mod announcing;
 mod extension;
 mod hostile;
 mod links;
+mod refilter;
 mod requests;
 mod routes;
 mod support;
