@@ -240,8 +240,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         ids.into_iter().for_each(|id| self.tell(now, id));
     }
 
-    /// The metric and attribute to announce on a link; `None` if the `out` filters, the link's
-    /// addresses or the absence of a route forbid it.
+    /// The metric and attribute to announce on a link; `None` if there is no route or an `out`
+    /// rule denies it.
     pub(super) fn advertisement(
         &self,
         entry: &Entry<X::Attr>,
@@ -251,7 +251,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let link = self.links.get(&link)?;
         let action = self.out_action(entry, current.router_id, &link.config.name);
         let metric = current.metric.plus(Metric(action.metric));
-        if action.deny || metric.is_infinite() {
+        if action.deny {
             return None;
         }
         let (held, origin) = match (&entry.xroute, entry.selected_route()) {

@@ -230,10 +230,17 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return Ok(());
         };
         let key = entry.key;
-        let Some((metric, attr)) = self.advertisement(entry, id) else {
-            return self.write_retraction(id, prefix, key, packet);
+        let (metric, attr) = match self.advertisement(entry, id) {
+            Some((metric, attr)) if !metric.is_infinite() => (metric, attr),
+            // What an `out` rule denies is not mentioned, unless somebody asks.
+            None if entry.is_announceable() && !forced => return Ok(()),
+            Some(_) | None => return self.write_retraction(id, prefix, key, packet),
         };
         let route = entry.selected_route().filter(|_| entry.xroute.is_none());
+        if route.is_some_and(|route| self.is_guarded(now, prefix, entry, route)) {
+            self.tell_after_guard(prefix);
+            return Ok(());
+        }
         // §3.7.4: what was learned on this link is not echoed there, unless asked for.
         if link.config.split_horizon && !forced {
             let learned_on = route

@@ -7,7 +7,8 @@ use super::Engine;
 use super::select::{Judgement, crossed};
 use crate::ext::Extension;
 use crate::policy::{Move, SelectionPolicy};
-use crate::table::PrefixId;
+use crate::route::Route;
+use crate::table::{Entry, PrefixId};
 use crate::time::Instant;
 use crate::timer::Chore;
 use crate::types::NeighbourId;
@@ -22,6 +23,10 @@ const REQUEST_GAP: (Duration, Duration) = (Duration::from_secs(2), Duration::fro
 /// First gap when there is a route already and only a better one is wanted.
 const PATIENT_REQUEST_GAP: Duration = Duration::from_secs(4);
 
+/// How long the answer of a preferred neighbour has the right of way before a new seqno is told
+/// through the incumbent: that would raise our feasibility distance above the answer.
+const GUARD_TIME: Duration = Duration::from_secs(1);
+
 /// What a prefix waits for. Kept only while there is something to remember.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Waiting {
@@ -34,6 +39,8 @@ pub(super) struct Waiting {
     last_move: Option<Instant>,
     /// The next request for a new seqno, and the gap after it.
     request_at: Option<(Instant, Duration)>,
+    /// Until then the answer to a request has the right of way.
+    guarded_until: Option<Instant>,
     /// When a chore will look at the prefix again.
     look_at: Option<Instant>,
 }
@@ -153,6 +160,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     pub(super) fn remember_move(&mut self, now: Instant, id: PrefixId, voluntary: bool) {
         if let Some(waiting) = self.waiting.get_mut(&id) {
             waiting.request_at = None;
+            waiting.guarded_until = None;
             waiting.preferred_since = None;
             let held = waiting.better_since.take().is_some();
             if voluntary && held {
@@ -235,7 +243,42 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let waiting = self.waiting.entry(id).or_default();
         let (at, _) = *waiting.request_at.get_or_insert((now, first_gap));
         if at <= now {
+            waiting.guarded_until = Some(now + GUARD_TIME);
             self.originate_request(now, id, neighbour);
+        }
+    }
+
+    /// Whether telling of `route`, the incumbent, would spoil the answer that a preferred
+    /// neighbour is asked for: its seqno is newer than that of our feasibility distance, which
+    /// moves only when we tell (RFC 8966 §3.7.3), so that waiting costs nothing.
+    pub(super) fn is_guarded(
+        &self,
+        now: Instant,
+        id: PrefixId,
+        entry: &Entry<X::Attr>,
+        route: &Route<X::Attr>,
+    ) -> bool {
+        let guarded = self
+            .waiting
+            .get(&id)
+            .and_then(|waiting| waiting.guarded_until);
+        let source = entry.sources.get(route.router_id);
+        guarded.is_some_and(|until| now < until)
+            && source.is_some_and(|source| route.seqno.newer_than(source.seqno))
+    }
+
+    /// An update was held back: it leaves when the guard ends.
+    pub(super) fn tell_after_guard(&mut self, id: PrefixId) {
+        let until = self
+            .waiting
+            .get(&id)
+            .and_then(|waiting| waiting.guarded_until);
+        let (Some(until), Some(entry)) = (until, self.table.get_mut(id)) else {
+            return;
+        };
+        if entry.repeats == 0 {
+            entry.repeats = 1;
+            self.timers.chore(Chore::Repeat(id), until);
         }
     }
 

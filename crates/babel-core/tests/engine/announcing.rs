@@ -403,3 +403,34 @@ fn a_change_crosses_the_node_within_ten_milliseconds() {
         first.at.since(at)
     );
 }
+
+#[test]
+fn a_route_that_an_out_rule_denies_is_not_mentioned_unless_somebody_asks() {
+    let deny = Action {
+        deny: true,
+        ..Action::default()
+    };
+    let filters = Filters {
+        output: vec![rule(P, deny)],
+        ..Filters::default()
+    };
+    let mut bench = Bench::with(Config {
+        filters,
+        ..config()
+    });
+    bench.join(ETH0, 1);
+    bench.join(ETH1, 2);
+    bench.announce(ETH0, 1, Announce::of(P).lasting(600));
+    bench.run(seconds(60.0));
+    let retractions = |bench: &Bench| {
+        bench
+            .said_since(Instant::ZERO, |s| *s == Said::Retraction(key(P)))
+            .len()
+    };
+    assert_eq!(retractions(&bench), 0);
+    let mut packet = writer();
+    packet.route_request(Some(&key(P))).expect("fits");
+    bench.packet(ETH1, fake(2), true, packet);
+    bench.run(seconds(0.2));
+    assert_eq!(retractions(&bench), 1);
+}

@@ -2,6 +2,7 @@
 
 mod announcing;
 mod extension;
+mod guard;
 mod hostile;
 mod links;
 mod refilter;

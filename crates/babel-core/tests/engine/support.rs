@@ -127,8 +127,15 @@ impl Bench {
 impl<X: Extension> Bench<X> {
     /// A node with an extension.
     pub(crate) fn extended(config: Config, extension: X) -> Self {
+        Self::custom(config, extension, BabelMetric)
+    }
+}
+
+impl<X: Extension, P: SelectionPolicy<X::Attr>> Bench<X, P> {
+    /// A node with an extension and a policy.
+    pub(crate) fn custom(config: Config, extension: X, policy: P) -> Self {
         let mut bench = Self {
-            node: Engine::new(config, extension, BabelMetric),
+            node: Engine::new(config, extension, policy),
             now: Instant::from_micros(1_000_000_000),
             sent: Vec::new(),
             packets: Vec::new(),
