@@ -69,6 +69,8 @@ fn commands(place: &Place<'_>) -> Vec<String> {
     for interface in place.interfaces {
         commands.push(format!("interface {interface}"));
         commands.push("babel wired".to_owned());
+        // It retracts nothing that it no longer redistributes: such routes go by expiry.
+        commands.push("babel update-interval 4000".to_owned());
     }
     commands
 }

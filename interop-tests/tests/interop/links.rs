@@ -31,6 +31,8 @@ fn an_interface_that_vanishes_and_returns_is_used_again() -> Result<()> {
     Ok(())
 }
 
+/// FRR 8.4 is not asked: when its carrier is lost for a moment it joins the Babel group before it has
+/// left it, fails, and stays mute. That it is found again after a longer cut is seen in the diamond.
 fn flap(kind: Kind) -> Result<()> {
     let (network, us, them) = pair("flap", kind)?;
     await_routes(&network, us, &them.prefixes(), them, kind.patience())?;
@@ -50,7 +52,6 @@ with_each!(flap:
     routes_return_when_an_interface_flaps_before_ours => Ours,
     routes_return_when_an_interface_flaps_before_stock => Stock,
     routes_return_when_an_interface_flaps_before_bird => Bird,
-    routes_return_when_an_interface_flaps_before_frr => Frr,
 );
 
 /// Our IPv4 address on the link changes: the other side follows. Stock babeld and FRR keep the

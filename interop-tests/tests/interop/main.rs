@@ -57,11 +57,15 @@ fn await_loss(
     })
 }
 
-/// What our daemon is told when it faces another: FRR, whose timers come late, gives up neighbours
-/// that say hello more often than it does.
+/// What a daemon that reads babeld's language is told when it faces FRR. Its timers come late: it
+/// gives up neighbours that say hello more often than it does. And zebra loses a route whose next
+/// hop is itself announced, as an address of ours on the link is by default.
 fn facing(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Frr => &["default hello-interval 4"],
+        Kind::Frr => &[
+            "default hello-interval 4",
+            "redistribute local ip 10.1.0.0/16 deny",
+        ],
         Kind::Ours | Kind::Stock | Kind::Bird => &[],
     }
 }

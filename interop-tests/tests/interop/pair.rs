@@ -11,12 +11,11 @@ const THEIRS: [&str; 2] = ["10.99.2.0/24", "fd00:99:2::/48"];
 const DEFAULTS: [&str; 2] = ["0.0.0.0/0", "::/0"];
 
 /// How long until a daemon's withdrawal of a static route is seen at its neighbour. Stock babeld
-/// retracts another prefix than the one that went, so its routes go by expiry.
+/// retracts another prefix than the one that went, FRR none, so their routes go by expiry.
 fn withdrawal(kind: Kind) -> Duration {
     match kind {
         Kind::Ours => AT_ONCE,
-        Kind::Stock | Kind::Bird => kind.patience(),
-        Kind::Frr => Duration::from_secs(20),
+        Kind::Stock | Kind::Bird | Kind::Frr => kind.patience(),
     }
 }
 
