@@ -60,6 +60,7 @@ impl Bench {
             filters: Filters::default(),
             limits: Limits::default(),
             seed: 7,
+            entropy: babel_core::auth::Entropy::new([7; 32]),
         };
         let mut bench = Self {
             node: Engine::new(config, (), BabelMetric),

@@ -1,5 +1,6 @@
 //! What the caller decides for the engine and for each link.
 
+use crate::auth::{Auth, Entropy};
 use crate::filter::Filters;
 use crate::types::{Metric, RouterId, SeqNo};
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -20,6 +21,8 @@ pub struct Config {
     pub limits: Limits,
     /// Seeds the jitter; the same seed and inputs give the same octets.
     pub seed: u64,
+    /// For what nobody may guess (RFC 8967). With no keys on any link it changes nothing.
+    pub entropy: Entropy,
 }
 
 /// Bounds on what the network can make us store. What exceeds them is refused and counted.
@@ -71,6 +74,8 @@ pub struct LinkConfig {
     pub rtt: RttConfig,
     /// IPv4 routes may be announced by AE 4 when the link has no IPv4 address (RFC 9229).
     pub v4_via_v6: bool,
+    /// MAC authentication (RFC 8967); `None` neither signs nor asks for signatures.
+    pub auth: Option<Auth>,
 }
 
 impl LinkConfig {
@@ -87,6 +92,7 @@ impl LinkConfig {
             timestamps: false,
             rtt: RttConfig::default(),
             v4_via_v6: true,
+            auth: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What goes into the engine, and what comes out.
 
+use crate::auth::AuthFailure;
 use crate::config::{LinkConfig, LinkState};
 use crate::ext::Origin;
 use crate::prefix::RouteKey;
@@ -154,6 +155,8 @@ pub enum DiagnosticKind {
     Overrun,
     /// A martian route was refused.
     Martian(RouteKey),
+    /// A packet was not authentic.
+    Auth(AuthFailure),
     /// A limit was hit: which one, and at how many.
     Limit(&'static str, usize),
 }

@@ -1,5 +1,6 @@
 //! One Babel interface: settings, neighbours, timers, and what waits to be sent.
 
+use crate::auth::{Auth, Generator, LinkAuth};
 use crate::config::{LinkConfig, LinkState};
 use crate::table::PrefixId;
 use crate::time::{Instant, Interval};
@@ -34,6 +35,8 @@ pub(crate) struct Link<A> {
     pub(crate) neighbours: Vec<NeighbourId>,
     pub(crate) by_address: HashMap<Ipv6Addr, NeighbourId, FixedState>,
     pub(crate) queue: TxQueue,
+    /// There if, and only if, the settings ask for authentication.
+    pub(crate) auth: Option<LinkAuth>,
     /// The extension's attribute as last sent, where it was not the default.
     pub(crate) sent: HashMap<PrefixId, A, FixedState>,
 }
@@ -57,6 +60,7 @@ impl<A> Link<A> {
             neighbours: Vec::new(),
             by_address: HashMap::with_hasher(hasher()),
             queue: TxQueue::default(),
+            auth: None,
             sent: HashMap::with_hasher(hasher()),
         }
     }
@@ -69,10 +73,14 @@ impl<A> Link<A> {
         self.update_alarm.clear();
         self.flush_alarm.clear();
         self.sent.clear();
+        if let Some(auth) = &mut self.auth {
+            auth.take_down();
+        }
         self.queue.clear()
     }
 
-    /// Octets of the largest packet to send here (RFC 8966 §4).
+    /// Octets of the largest packet to write here (RFC 8966 §4), without what authentication will
+    /// add to it (RFC 8967 §4.2).
     pub(crate) fn max_packet_len(&self) -> usize {
         let mtu = self
             .state
@@ -80,6 +88,7 @@ impl<A> Link<A> {
         usize::try_from(mtu)
             .unwrap_or(MAX_PACKET_LEN)
             .clamp(MIN_PACKET_LEN, MAX_PACKET_LEN)
+            .saturating_sub(self.config.auth.as_ref().map_or(0, Auth::overhead))
     }
 
     /// The interval our Hellos promise.
@@ -100,6 +109,22 @@ impl<A> Link<A> {
     /// The longest a TLV that is not urgent may wait (RFC 8966 §3.1).
     pub(crate) fn patience(&self) -> Duration {
         (self.config.hello_interval / 2).min(Duration::from_secs(1))
+    }
+
+    /// Begins or ends authentication as the settings say. A change of keys alone changes nothing
+    /// else, so that keys can be rolled.
+    pub(crate) fn follow_auth(&mut self, generator: &mut Generator) {
+        match self.config.auth {
+            Some(_) => _ = self.auth.get_or_insert_with(|| LinkAuth::new(generator)),
+            None => self.auth = None,
+        }
+    }
+
+    /// Forgets senders that are no neighbours and do not become any.
+    pub(crate) fn expire_auth(&mut self, now: Instant) {
+        if let Some(auth) = &mut self.auth {
+            auth.expire(now, |address| self.by_address.contains_key(address));
+        }
     }
 
     /// Whether anybody is there to hear a multicast.

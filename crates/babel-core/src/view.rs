@@ -164,6 +164,14 @@ pub struct Counters {
     pub route_changes: [u64; 10],
     /// What a limit refused, all limits together.
     pub limited: u64,
+    /// Packets dropped for want of authenticity, by [`crate::auth::AuthFailure`].
+    pub auth_dropped: [u64; 6],
+    /// Packets accepted though not authentic, by `accept-bad-signatures`.
+    pub auth_tolerated: u64,
+    /// Challenges sent (RFC 8967 §4.3.1.1).
+    pub challenges_sent: u64,
+    /// Replies to challenges sent (RFC 8967 §4.3.1.2).
+    pub challenge_replies_sent: u64,
     /// Timers fired.
     pub timers_fired: u64,
     /// Sum of how late they were, in microseconds.

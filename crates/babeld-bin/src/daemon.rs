@@ -218,6 +218,7 @@ fn configure(settings: &Settings, links: &Links) -> anyhow::Result<Config> {
         filters: settings.effective_filters(),
         limits: Limits::default(),
         seed: identity::random_u64().context("random numbers")?,
+        entropy: identity::entropy().context("random numbers")?,
     })
 }
 

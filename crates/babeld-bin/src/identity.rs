@@ -1,5 +1,6 @@
 //! Who this node is: router-id, seqno and the files that hold them and the process id.
 
+use babel_core::auth::Entropy;
 use babel_core::types::{RouterId, SeqNo};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -48,6 +49,13 @@ pub fn random_router_id() -> io::Result<RouterId> {
 /// A random number.
 pub fn random_u64() -> io::Result<u64> {
     getrandom::u64().map_err(io::Error::other)
+}
+
+/// What nobody else can know: for indices and nonces of MAC authentication.
+pub fn entropy() -> io::Result<Entropy> {
+    let mut octets = [0; 32];
+    getrandom::fill(&mut octets).map_err(io::Error::other)?;
+    Ok(Entropy::new(octets))
 }
 
 /// Reads the seqno a former life left and removes the file, so that a crash cannot make us use

@@ -1,6 +1,7 @@
 //! One node of the network: an engine and what its kernel holds.
 
 use babel_core::Engine;
+use babel_core::auth::Entropy;
 use babel_core::config::{Config, Limits, LinkConfig, LinkState};
 use babel_core::event::{FibChange, FibTarget, XRoute};
 use babel_core::ext::{Extension, Origin};
@@ -67,6 +68,7 @@ impl Settings {
             filters: Filters::default(),
             limits: Limits::default(),
             seed,
+            entropy: entropy(node, seed, seqno),
         }
     }
 
@@ -78,6 +80,16 @@ impl Settings {
             ..LinkConfig::new(format!("wire{wire}"))
         }
     }
+}
+
+/// Another one for each life: each begins with a random seqno.
+fn entropy(node: usize, seed: u64, seqno: SeqNo) -> Entropy {
+    let mut octets = [octet(node); 32];
+    let parts = seed.to_be_bytes().into_iter().chain(seqno.0.to_be_bytes());
+    for (octet, part) in octets.iter_mut().zip(parts) {
+        *octet = part;
+    }
+    Entropy::new(octets)
 }
 
 /// The handle of a wire at both its ends.

@@ -237,19 +237,31 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             .get(&link)
             .and_then(|link| link.by_address.get(&source))
             .copied();
-        let neighbour = id.and_then(|id| self.neighbours.get_mut(&id));
-        if neighbour.is_none_or(|neighbour| neighbour.may_diagnose(&kind, now)) {
-            self.diagnose_stranger(link, source, kind);
+        match id.and_then(|id| self.neighbours.get_mut(&id)) {
+            None => self.diagnose_stranger(now, link, source, kind),
+            Some(neighbour) => {
+                if neighbour.may_diagnose(&kind, now) {
+                    self.push_diagnostic(link, source, kind);
+                }
+            }
         }
     }
 
-    /// Something about a node that is no neighbour; only the queue's size limits it.
+    /// Something about a node that need not be a neighbour, if nothing like it was said within a
+    /// minute and not too much else was.
     pub(super) fn diagnose_stranger(
         &mut self,
+        now: Instant,
         link: LinkId,
         source: Ipv6Addr,
         kind: DiagnosticKind,
     ) {
+        if self.complaints.may_complain(now, link, source, kind) {
+            self.push_diagnostic(link, source, kind);
+        }
+    }
+
+    fn push_diagnostic(&mut self, link: LinkId, source: Ipv6Addr, kind: DiagnosticKind) {
         if self.diagnostics.len() < MAX_DIAGNOSTICS {
             self.diagnostics
                 .push_back(Diagnostic { link, source, kind });

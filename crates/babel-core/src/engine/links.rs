@@ -39,6 +39,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                     || config.update_interval != link.config.update_interval;
                 link.config = config;
                 link.state = Some(state);
+                link.follow_auth(&mut self.generator);
                 // A longer interval may only be promised by a Hello sent at once (§3.4.1), and a
                 // shorter one is wanted now, not when the old one is over.
                 if paced {
@@ -73,6 +74,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         link.queue.hello = true;
         link.queue.wildcard_retraction = true;
         link.queue.wildcard_request = true;
+        link.follow_auth(&mut self.generator);
         self.timers
             .set(&mut link.hello_alarm, TimerId::Hello(id), second_hello);
         self.timers
@@ -108,6 +110,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.state.is_some()) else {
             return;
         };
+        link.expire_auth(now);
         link.queue.hello = true;
         link.hellos_sent = link.hellos_sent.wrapping_add(1);
         let all = link.hellos_sent % HELLOS_PER_IHU == 0;

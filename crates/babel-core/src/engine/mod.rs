@@ -11,12 +11,16 @@
 //! | `announce` | what neighbours are told, how urgently, how often |
 //! | `refilter` | new filter rules at run time |
 //! | `transmit` | packets out |
+//! | `authenticate` | MACs of packets in and out, challenges |
 //! | `chores` | expiry, repeats, collection |
+//! | `complaints` | how often what goes to the log |
 //! | `inspect` | views, notifications, diagnostics |
 //! | `explain` | why a prefix is routed as it is |
 
 mod announce;
+mod authenticate;
 mod chores;
+mod complaints;
 mod explain;
 mod inspect;
 mod links;
@@ -28,6 +32,7 @@ mod transmit;
 mod update;
 mod waiting;
 
+use crate::auth::Generator;
 use crate::config::Config;
 use crate::event::{Diagnostic, Event, FibChange, FibTarget, Notification};
 use crate::ext::Extension;
@@ -51,6 +56,9 @@ pub struct Engine<X: Extension, P: SelectionPolicy<X::Attr>> {
     policy: P,
     seqno: SeqNo,
     rng: fastrand::Rng,
+    /// Apart from `rng`, so that it can draw without changing what is sent.
+    generator: Generator,
+    complaints: complaints::Complaints,
     timers: Timers,
     links: BTreeMap<LinkId, Link<X::Attr>>,
     neighbours: HashMap<NeighbourId, Neighbour, FixedState>,
@@ -88,6 +96,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let hasher = || FixedState::with_seed(hash_seed);
         Self {
             seqno: config.seqno,
+            generator: Generator::new(&config.entropy),
+            complaints: complaints::Complaints::default(),
             config,
             extension,
             policy,

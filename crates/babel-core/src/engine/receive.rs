@@ -47,7 +47,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         }
         if source.segments()[0] & 0xFFC0 != 0xFE80 {
             self.counters.packets_dropped += 1;
-            self.diagnose_stranger(link, source, DiagnosticKind::NotLinkLocal);
+            self.diagnose_stranger(now, link, source, DiagnosticKind::NotLinkLocal);
             return;
         }
         let mut packet = match PacketReader::new(payload, source) {
@@ -58,6 +58,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 return;
             }
         };
+        if !self.is_authentic(now, link, source, multicast, payload) {
+            return;
+        }
         let Some(mut neighbour) = self.meet(now, link, source) else {
             self.counters.packets_dropped += 1;
             return;
@@ -82,7 +85,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         if link.neighbours.len() >= limit {
             self.counters.limited += 1;
             let kind = DiagnosticKind::Limit("neighbours per link", limit);
-            self.diagnose_stranger(link_id, address, kind);
+            self.diagnose_stranger(now, link_id, address, kind);
             return None;
         }
         let id = NeighbourId(self.next_neighbour);
@@ -144,8 +147,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                     self.diagnose(now, link, source, DiagnosticKind::Tlv(reason));
                 }
             }
-            // Applied by the reader, without effect here, or part of an authentication that is
-            // not configured.
+            // Applied by the reader, without effect here, or looked at already if the link has
+            // keys (RFC 8967 §4.3).
             Tlv::RouterId(_)
             | Tlv::NextHop(_)
             | Tlv::Ack { .. }
@@ -313,7 +316,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             self.timers.set(&mut hellos.alarm, timer, due);
         }
         if neighbour.is_silent() {
-            self.remove_neighbour(now, id);
+            self.lose_neighbour(now, id);
         } else {
             self.recost(now, id);
             self.notify_neighbour(now, Change::Change, id);
@@ -336,7 +339,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
 
     pub(super) fn neighbour_idle(&mut self, now: Instant, id: NeighbourId) {
         if self.neighbours.get(&id).is_some_and(Neighbour::is_silent) {
-            self.remove_neighbour(now, id);
+            self.lose_neighbour(now, id);
         }
     }
 
@@ -377,6 +380,12 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 .set_earlier(&mut link.flush_alarm, TimerId::Flush(link_id), now);
             self.request_dump(now, link_id);
         }
+    }
+
+    /// A neighbour is gone: what authentication knows of it goes, too (RFC 8967 §4.4).
+    fn lose_neighbour(&mut self, now: Instant, id: NeighbourId) {
+        self.forget_peer(id);
+        self.remove_neighbour(now, id);
     }
 
     pub(super) fn remove_neighbour(&mut self, now: Instant, id: NeighbourId) {

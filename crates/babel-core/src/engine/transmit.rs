@@ -15,9 +15,9 @@ use crate::table::PrefixId;
 use crate::time::{Instant, Interval};
 use crate::timer::{Chore, Tick, TimerId};
 use crate::txqueue::{Request, TxQueue, UnicastTlv};
-use crate::types::{LinkId, Metric, NeighbourId, RouterId};
+use crate::types::{LinkId, Metric, RouterId};
 use crate::wire::{Destination, Full, Ihu, NextHopOut, PacketWriter, SubTlvWriter, UpdateOut};
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 /// The Hello interval of a goodbye: the neighbours notice at once (as stock babeld).
 const FAREWELL: Interval = Interval::from_centis(10);
@@ -32,7 +32,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 continue;
             };
             let mut packet = PacketWriter::new(core::mem::take(buffer), link.max_packet_len());
-            let unicast = self.write_unicast(id, &mut packet);
+            let unicast = self.write_unicast(now, id, &mut packet);
             if unicast.is_none() {
                 self.write_multicast(now, id, &mut packet);
             }
@@ -43,22 +43,31 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             *buffer = packet.finish();
             if !empty {
                 self.counters.packets_sent += 1;
-                let destination = unicast
-                    .and_then(|neighbour| self.neighbours.get(&neighbour))
-                    .map_or(Destination::Multicast, |n| Destination::Unicast(n.address));
+                let destination = unicast.map_or(Destination::Multicast, Destination::Unicast);
+                self.seal(id, destination, buffer);
                 return Some(Transmit {
                     link: id,
                     destination,
                 });
             }
             self.ready.remove(&id);
+            self.await_challenges(now, id);
         }
         self.free_idle();
         None
     }
 
     /// All that waits for the neighbour that has waited longest, if anything waits for one.
-    fn write_unicast(&mut self, id: LinkId, packet: &mut PacketWriter) -> Option<NeighbourId> {
+    /// Replies to challenges come before everything else (RFC 8967 §4.3.1.2).
+    fn write_unicast(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        packet: &mut PacketWriter,
+    ) -> Option<Ipv6Addr> {
+        if let Some(to) = self.write_challenges(now, id, packet) {
+            return Some(to);
+        }
         let link = self.links.get_mut(&id)?;
         let (neighbour, _) = *link.queue.unicast.front()?;
         let mut full = false;
@@ -73,7 +82,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             full = written.is_err();
             full
         });
-        Some(neighbour)
+        self.neighbours.get(&neighbour).map(|n| n.address)
     }
 
     fn write_multicast(&mut self, now: Instant, id: LinkId, packet: &mut PacketWriter) {

@@ -11,6 +11,7 @@ pub(super) const NEXT_HOP: u8 = 7;
 pub(super) const UPDATE: u8 = 8;
 pub(super) const ROUTE_REQUEST: u8 = 9;
 pub(super) const SEQNO_REQUEST: u8 = 10;
+pub(super) const MAC: u8 = 16;
 pub(super) const PC: u8 = 17;
 pub(super) const CHALLENGE_REQUEST: u8 = 18;
 pub(super) const CHALLENGE_REPLY: u8 = 19;

@@ -8,6 +8,7 @@
 //! Nothing here allocates per TLV, panics on input, or knows about neighbours and routes.
 
 mod addr;
+mod auth;
 mod kind;
 mod octets;
 mod reader;
@@ -17,6 +18,9 @@ mod subtlv;
 mod tlv;
 mod writer;
 
+pub(crate) use auth::{
+    append_mac_tlv, append_pc_tlv, auth_tlvs, mac_tlv_len, pc_tlv_len, split_trailer, trailer_macs,
+};
 pub use reader::{PacketError, PacketReader};
 pub use subtlv::{SubTlv, SubTlvWriter, SubTlvs};
 pub use tlv::{Destination, Ignored, Ihu, NextHopState, Tlv, TlvKind, Update, UpdateTarget};

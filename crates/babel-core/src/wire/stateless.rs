@@ -12,8 +12,8 @@ use nom::number::complete::{be_u8, be_u16, be_u32};
 
 /// Longest index of a PC TLV that we read (RFC 8967 §6.2).
 const MAX_INDEX: usize = 32;
-/// Longest nonce that we read (RFC 8967 §6.3).
-const MAX_NONCE: usize = 192;
+/// Longest nonce that we read or write (RFC 8967 §6.3).
+pub(super) const MAX_NONCE: usize = 192;
 
 /// A field list, read by nom; any failure is the same failure.
 pub(super) type Fields<'a, T> = Result<(&'a [u8], T), nom::Err<()>>;

@@ -8,6 +8,7 @@ use super::kind;
 use super::octets::{
     ae_of, ae_of_address, put_address, put_interval, put_prefix, put_source, put_u16, tlv,
 };
+use super::stateless::MAX_NONCE;
 use super::subtlv::{SubTlvWriter, TIMESTAMP};
 use super::tlv::{Ihu, TlvKind};
 use super::{HEADER_LEN, HELLO_UNICAST, MAGIC, UPDATE_PREFIX, UPDATE_ROUTER_ID, VERSION};
@@ -218,6 +219,16 @@ impl PacketWriter {
         })
     }
 
+    /// RFC 8967 §6.3. A nonce of more than 192 octets writes nothing.
+    pub fn challenge_request(&mut self, nonce: &[u8]) -> Result<(), Full> {
+        self.nonce(kind::CHALLENGE_REQUEST, nonce)
+    }
+
+    /// RFC 8967 §6.4. A nonce of more than 192 octets writes nothing.
+    pub fn challenge_reply(&mut self, nonce: &[u8]) -> Result<(), Full> {
+        self.nonce(kind::CHALLENGE_REPLY, nonce)
+    }
+
     /// Whether no TLV was written yet.
     pub fn is_empty(&self) -> bool {
         self.out.len() <= HEADER_LEN
@@ -265,6 +276,15 @@ impl PacketWriter {
         }
         self.count(kind);
         Ok(())
+    }
+
+    fn nonce(&mut self, kind: u8, nonce: &[u8]) -> Result<(), Full> {
+        if nonce.len() > MAX_NONCE {
+            return Ok(());
+        }
+        self.whole(TlvKind::Other, |out| {
+            tlv(out, kind, |out| out.extend_from_slice(nonce));
+        })
     }
 
     fn count(&mut self, kind: TlvKind) {

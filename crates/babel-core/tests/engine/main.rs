@@ -1,6 +1,9 @@
 //! The engine as its neighbours see it: octets in, octets out, in virtual time.
 
 mod announcing;
+mod auth;
+mod auth_rolling;
+mod auth_support;
 mod extension;
 mod guard;
 mod hostile;

@@ -4,6 +4,7 @@
 //! decoded with the node's own reader and kept, with the time it left.
 
 use babel_core::Engine;
+use babel_core::auth::Entropy;
 use babel_core::config::{Config, Limits, LinkConfig, LinkState};
 use babel_core::event::{Event, FibChange, FibTarget, XRoute};
 use babel_core::ext::{Extension, Origin};
@@ -110,6 +111,7 @@ pub(crate) fn config() -> Config {
         filters: Filters::default(),
         limits: Limits::default(),
         seed: 7,
+        entropy: Entropy::new([7; 32]),
     }
 }
 

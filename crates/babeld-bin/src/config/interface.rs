@@ -152,6 +152,7 @@ impl Settings {
                 .enable_timestamps
                 .unwrap_or(rtt.max_penalty > Metric::ZERO),
             rtt,
+            auth: None,
         }
     }
 }

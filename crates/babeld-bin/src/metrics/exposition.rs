@@ -5,6 +5,7 @@
 
 use super::families::{Families, count, flag, float, labelled};
 use super::numbers::{MAX_NEIGHBOURS, Numbers};
+use babel_core::auth::AuthFailure;
 use babel_core::policy::ChangeReason;
 use babel_core::view::NeighbourView;
 use babel_core::wire::{Ignored, TlvKind};
@@ -197,6 +198,32 @@ fn packets(all: &mut Families, numbers: &Numbers) {
         "babel_packets_sent_total",
         "Packets made.",
         counters.packets_sent,
+    );
+    all.counters(
+        "babel_packets_unauthentic_total",
+        "Packets dropped for want of authenticity, by what was wrong with them.",
+        labelled(
+            "reason",
+            AuthFailure::ALL.iter().map(|failure| failure.label()),
+            &counters.auth_dropped,
+        ),
+    );
+    all.counter(
+        "babel_packets_tolerated_total",
+        "Packets accepted by accept-bad-signatures though they were not authentic.",
+        counters.auth_tolerated,
+    );
+    let by_direction = [
+        ("challenge", counters.challenges_sent),
+        ("reply", counters.challenge_replies_sent),
+    ];
+    all.counters(
+        "babel_challenges_sent_total",
+        "Challenges to neighbours whose packet counters were unknown, and replies to theirs.",
+        by_direction
+            .into_iter()
+            .map(|(kind, value)| (vec![("kind", kind)], float(value)))
+            .collect(),
     );
     let kinds = || TlvKind::ALL.iter().map(|kind| kind.label());
     all.counters(

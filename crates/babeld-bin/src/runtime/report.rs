@@ -3,9 +3,11 @@
 use super::Running;
 use crate::links::Links;
 use crate::node::Node;
+use babel_core::auth::AuthFailure;
 use babel_core::event::{Diagnostic, DiagnosticKind};
 use babel_core::wire::PacketError;
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 
 /// Logs a complaint of the engine, with interface, neighbour and prefix.
 pub(super) fn log(diagnostic: &Diagnostic, links: &Links) {
@@ -27,11 +29,36 @@ pub(super) fn log(diagnostic: &Diagnostic, links: &Links) {
         DiagnosticKind::Martian(key) => {
             tracing::warn!("Rejecting martian route to {key} from {from} through {name}.");
         }
+        DiagnosticKind::Auth(failure) => log_auth(failure, name, from),
         DiagnosticKind::Limit(what, at) => {
             tracing::warn!("Too many {what} from {from} on {name}: no more than {at} are kept.")
         }
         DiagnosticKind::Tlv(reason) => {
             tracing::debug!("Ignoring a TLV from {from} on {name}: {}", reason.label());
+        }
+    }
+}
+
+/// What a packet lacked; a wrong key is what the operator can do something about.
+fn log_auth(failure: AuthFailure, name: &str, from: Ipv6Addr) {
+    match failure {
+        AuthFailure::WrongMac => {
+            tracing::warn!("Received wrong hmac from {from} on {name}: its keys are not ours.")
+        }
+        AuthFailure::MissingMac => tracing::warn!(
+            "Received packet without hmac from {from} on {name}: it has no key there."
+        ),
+        AuthFailure::MissingPc => {
+            tracing::warn!("Received signed packet without a counter from {from} on {name}.");
+        }
+        AuthFailure::TooManyPeers => {
+            tracing::warn!("Too many signing nodes on {name}: {from} is one too many.");
+        }
+        AuthFailure::UnknownIndex | AuthFailure::Replayed => {
+            tracing::debug!(
+                "Dropped a signed packet of {from} on {name}: {}",
+                failure.label()
+            );
         }
     }
 }

@@ -56,6 +56,7 @@ fn engine(seed: u8, prices: bool, fee: Option<u32>) -> NodeEngine {
         filters: Filters::default(),
         limits: Limits::default(),
         seed: u64::from(seed),
+        entropy: babel_core::auth::Entropy::new([seed; 32]),
     };
     Engine::new(config, extension, QosPolicy::default())
 }
