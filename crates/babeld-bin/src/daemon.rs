@@ -4,6 +4,7 @@
 //! later never ends the process.
 
 mod clients;
+mod leftovers;
 
 use crate::config::Settings;
 use crate::identity::{self, PidFile};
@@ -55,6 +56,9 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
 async fn live(settings: Settings) -> anyhow::Result<()> {
     // From here on a signal finds us able to undo what we do.
     let mut signals = Signals::install().context("signal")?;
+    if watchdog::supervised() {
+        leftovers::remove(&settings);
+    }
     let _pidfile = match &settings.pid_file {
         Some(path) => Some(create_pidfile(path)?),
         None => None,

@@ -7,7 +7,7 @@ use daemon_support::{AT_ONCE, BABELD, Place, SOON, sysctl};
 use netns::Namespace;
 use nix::sys::signal::Signal;
 use std::io::ErrorKind;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -118,5 +118,45 @@ fn a_manager_that_is_not_there_is_told_of_in_the_log_and_nothing_more() -> Resul
     netns::wait_for(SOON, logged).context("nothing in the log")?;
     let status = daemon.stop(AT_ONCE)?;
     ensure!(status.is_some_and(|status| status.success()), "{status:?}");
+    Ok(())
+}
+
+#[test]
+fn under_a_manager_a_crash_does_not_keep_the_next_life_from_starting() -> Result<()> {
+    let place = Place::new()?;
+    let lab = place.lab();
+    let (host, other) = (lab.namespace("host")?, lab.namespace("other")?);
+    netns::link(&host, "one", &other, "two")?;
+    let notify = place.file("notify");
+    let manager = UnixDatagram::bind(&notify)?;
+    let start = || {
+        let mut command = command(&place, &host, &notify);
+        command.arg("-G").arg(place.file("socket")).arg("one");
+        host.spawn("babeld", command)
+    };
+    let mut first = start()?;
+    ensure!(hear(&manager, SOON)?.as_deref() == Some("READY=1"));
+
+    // While it lives, what it holds is left to it, and a second one does not start.
+    let mut second = start()?;
+    let ended = netns::wait_for(SOON, || second.exited()).context("the second one runs")?;
+    ensure!(!ended.success(), "{ended}");
+    let pid: u32 = std::fs::read_to_string(place.file("pid"))?.parse()?;
+    ensure!(pid == first.pid(), "the pidfile is another's");
+    UnixStream::connect(place.file("socket")).context("the control socket of the first")?;
+
+    first.kill();
+    ensure!(place.file("pid").exists() && place.file("socket").exists());
+    let mut third = start()?;
+    let ready = hear(&manager, SOON)?;
+    ensure!(
+        ready.as_deref() == Some("READY=1"),
+        "{ready:?}; log:\n{}",
+        std::fs::read_to_string(place.file("log"))?
+    );
+    UnixStream::connect(place.file("socket")).context("the control socket of the third")?;
+    let status = third.stop(AT_ONCE)?;
+    ensure!(status.is_some_and(|status| status.success()), "{status:?}");
+    ensure!(!place.file("pid").exists() && !place.file("socket").exists());
     Ok(())
 }
