@@ -72,8 +72,6 @@ async fn live(settings: Settings) -> anyhow::Result<()> {
     let config = configure(&settings, &links)?;
     let socket = BabelSocket::bind(settings.protocol_port, settings.protocol_group)
         .map_err(|error| anyhow!("Couldn't create link local socket: {error}"))?;
-    let state_file = settings.state_file.clone();
-    let shutdown_delay = settings.shutdown_delay;
     let mut clients = Clients::bind(&settings, config.router_id)?;
     let mut node = Running::start(Parts {
         settings,
@@ -95,6 +93,8 @@ async fn live(settings: Settings) -> anyhow::Result<()> {
         }
         tokio::time::sleep(GOODBYE_PAUSE).await;
     }
+    let shutdown_delay = node.settings().shutdown_delay;
+    let state_file = node.settings().state_file.clone();
     tokio::select! {
         biased;
         () = second_exit(&mut signals) => tracing::warn!("leaving at once"),

@@ -6,6 +6,7 @@
 //! socket is not missed yet. What is left when a budget is spent is done in the next round, at
 //! once, after others had their turn.
 
+mod apply;
 mod chores;
 mod kernel;
 mod links;
@@ -172,6 +173,11 @@ impl Running {
     /// The protocol's engine, to ask for notifications.
     pub const fn engine_mut(&mut self) -> &mut NodeEngine {
         &mut self.engine
+    }
+
+    /// The configuration in effect.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What happened to interfaces since the last call.

@@ -109,23 +109,41 @@ fn what_cannot_change_at_run_time_is_refused_and_changes_nothing() -> Result<()>
     let ours = pair.ours(&["-G", PORT])?;
     let mut client = Client::connect(&pair.a)?;
     for refused in [
-        "in deny",
-        "redistribute proto 4",
-        "export-table 7",
-        "router-id 02:11:22:33:44:55:66:77",
         "no such statement",
+        "in ip 10.0.0.0/8 le 64 deny nonsense",
+        "flush filters nonsense",
         "interface va rxcost nonsense",
+        "kernel-check-interval -1",
     ] {
         ensure!(client.last(refused)? == "bad", "{refused}");
+    }
+    for fixed in [
+        "export-table 7",
+        "router-id 02:11:22:33:44:55:66:77",
+        "local-port 33124",
+    ] {
+        let word = fixed.split(' ').next().unwrap_or_default();
+        let wanted = format!("no '{word}' cannot be changed at run time");
+        let answer = client.last(fixed)?;
+        ensure!(answer.starts_with(&wanted), "{fixed}: {answer}");
     }
     for accepted in [
         "smoothing-half-life 2",
         "link-detect true",
+        "kernel-check-interval 0",
+        "kernel-check-interval 60",
+        "shutdown-delay-ms 1",
+        "import-table 254",
         "price 5",
+        "price-unit 7",
         "interface va price 7",
         "max-price 100",
         "require-price false",
         "prefer price",
+        "in ip 10.0.0.0/8 metric 10",
+        "redistribute proto 4",
+        "flush filters install",
+        "flush filters",
         "default rxcost 100",
         "reopen-logfile",
         "# a comment",
@@ -136,13 +154,73 @@ fn what_cannot_change_at_run_time_is_refused_and_changes_nothing() -> Result<()>
             ours.log_tail(5)
         );
     }
-    // In use already: said in the log, and fine.
-    ensure!(client.last("interface va rxcost 5")? == "ok");
-    let log = ours.log_tail(5);
-    ensure!(
-        log.contains("attempting to add existing interface (va)"),
-        "{log}"
-    );
+    Ok(())
+}
+
+#[test]
+fn filters_added_at_run_time_apply_to_what_is_there() -> Result<()> {
+    let pair = Pair::new()?;
+    let _stock = pair.stock(&[])?;
+    let ours = pair.ours(&["-G", PORT])?;
+    let theirs = "2001:db8:2::2/128";
+    expect_route(&pair.a, theirs, &ours)?;
+    let mut client = Client::connect(&pair.a)?;
+    ensure!(client.last(&format!("in ip {theirs} deny"))? == "ok");
+    expect_no_route(&pair.a, theirs, AT_ONCE)?;
+    ensure!(client.last("flush filters in")? == "ok");
+    expect_route(&pair.a, theirs, &ours)?;
+    ensure!(client.last(&format!("install ip {theirs} deny"))? == "ok");
+    expect_no_route(&pair.a, theirs, AT_ONCE)?;
+    ensure!(client.last("flush filters")? == "ok");
+    expect_route(&pair.a, theirs, &ours)?;
+
+    // What we announce follows too, the kernel's routes among it.
+    let mut route = babel_netlink::Route::new(("2001:db8:70::".parse()?, 48), 254, 4);
+    route.kind = babel_netlink::RouteKind::Unreachable;
+    pair.a.routes(|socket| Ok(socket.add_route(&route)?))?;
+    ensure!(client.last("redistribute proto 4 metric 10")? == "ok");
+    expect_route(&pair.b, "2001:db8:70::/48", &ours)?;
+    ensure!(client.last("out ip 2001:db8:70::/48 deny")? == "ok");
+    expect_no_route(&pair.b, "2001:db8:70::/48", AT_ONCE)?;
+    ensure!(client.last("flush filters out")? == "ok");
+    expect_route(&pair.b, "2001:db8:70::/48", &ours)?;
+    ensure!(client.last("flush filters redistribute")? == "ok");
+    expect_no_route(&pair.b, "2001:db8:70::/48", AT_ONCE)
+}
+
+#[test]
+fn options_of_a_running_interface_change_and_default_is_for_later_ones() -> Result<()> {
+    let pair = Pair::new()?;
+    let _stock = pair.stock(&[])?;
+    let ours = pair.ours(&["-G", PORT])?;
+    expect_route(&pair.a, "2001:db8:2::2/128", &ours)?;
+    let mut client = Client::connect(&pair.a)?;
+    let rxcost = |client: &mut Client| -> Result<String> {
+        let dump = client.ask("dump")?;
+        let line = dump.iter().find(|line| line.contains("neighbour"));
+        let (_, rest) = line
+            .and_then(|line| line.split_once(" rxcost "))
+            .with_context(|| format!("{dump:?}"))?;
+        Ok(rest.split(' ').next().unwrap_or_default().to_owned())
+    };
+    ensure!(rxcost(&mut client)? == "96");
+    ensure!(client.last("interface va rxcost 200")? == "ok");
+    ensure!(rxcost(&mut client)? == "200");
+    // Once more, and without options: nothing changes, nothing is lost.
+    ensure!(client.last("interface va rxcost 200")? == "ok");
+    ensure!(client.last("interface va")? == "ok");
+    ensure!(rxcost(&mut client)? == "200");
+    let changes = ours.log_tail(200).matches("has other options now").count();
+    ensure!(changes == 1, "{}", ours.log_tail(20));
+    ensure!(client.last("default rxcost 300")? == "ok");
+    ensure!(client.last("interface va hello-interval 0.4")? == "ok");
+    ensure!(rxcost(&mut client)? == "200");
+    ensure!(client.last("flush interface va")? == "ok");
+    ensure!(client.last("interface va hello-interval 0.5")? == "ok");
+    let after = wait_for(SOON, || {
+        rxcost(&mut client).ok().filter(|cost| cost == "300")
+    });
+    after.with_context(|| ours.log_tail(20))?;
     Ok(())
 }
 

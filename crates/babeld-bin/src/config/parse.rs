@@ -74,7 +74,7 @@ fn statement(line: &mut Line<'_>, origin: &Origin) -> Result<Statement, ConfigEr
     if let Some(command) = command(line, &word.text)? {
         return match (origin, &command) {
             (Origin::Socket, _) => Ok(Statement::Command(command)),
-            (Origin::File(_), Command::FlushInterface(_)) => {
+            (Origin::File(_), Command::FlushInterface(_) | Command::FlushFilters(_)) => {
                 line.warn("flush", "'flush' in a file has no effect: nothing runs yet");
                 Ok(Statement::Nothing)
             }
@@ -110,12 +110,21 @@ fn command(line: &mut Line<'_>, word: &str) -> Result<Option<Command>, ConfigErr
         "quit" => Command::Quit,
         "reopen-logfile" => Command::ReopenLogfile,
         "flush" => {
-            let what = line.word("'interface' after 'flush'")?;
-            if what.text != "interface" {
-                let reason = format!("'{}' cannot be flushed", shown(&what.text));
-                return Err(line.unknown(&what, reason, &["interface"]));
+            let what = line.word("'interface' or 'filters' after 'flush'")?;
+            match what.text.as_str() {
+                "interface" => {
+                    Command::FlushInterface(line.interface_name("flush interface")?.text)
+                }
+                "filters" if line.at_end() => Command::FlushFilters(None),
+                "filters" => {
+                    let kinds = FilterKind::ALL.map(|kind| (kind.word(), kind));
+                    Command::FlushFilters(Some(line.choice("flush filters", &kinds)?))
+                }
+                _ => {
+                    let reason = format!("'{}' cannot be flushed", shown(&what.text));
+                    return Err(line.unknown(&what, reason, &["interface", "filters"]));
+                }
             }
-            Command::FlushInterface(line.interface_name("flush interface")?.text)
         }
         _ => return Ok(None),
     };

@@ -153,12 +153,7 @@ impl Settings {
             Statement::Nothing | Statement::Command(_) => {}
             Statement::Interface(interface) => self.apply_interface(interface),
             Statement::Default(options) => self.defaults.merge(&options),
-            Statement::Filter(kind, rule) => match kind {
-                FilterKind::In => self.filters.input.push(rule),
-                FilterKind::Out => self.filters.output.push(rule),
-                FilterKind::Redistribute => self.filters.redistribute.push(rule),
-                FilterKind::Install => self.filters.install.push(rule),
-            },
+            Statement::Filter(kind, rule) => self.rules_mut(kind).push(rule),
             Statement::Key(key) => match self.keys.iter_mut().find(|k| k.id == key.id) {
                 Some(known) => *known = key,
                 None => self.keys.push(key),
@@ -214,6 +209,26 @@ impl Settings {
             Global::MaxPrice(v) => self.apply_max_price(v),
             Global::RequirePrice(v) => self.require_price = Some(v),
             Global::Prefer(v) => self.prefer = v,
+        }
+    }
+
+    /// The rules of one kind, as given.
+    pub fn rules(&self, kind: FilterKind) -> &[Rule] {
+        match kind {
+            FilterKind::In => &self.filters.input,
+            FilterKind::Out => &self.filters.output,
+            FilterKind::Redistribute => &self.filters.redistribute,
+            FilterKind::Install => &self.filters.install,
+        }
+    }
+
+    /// The rules of one kind, to change.
+    pub fn rules_mut(&mut self, kind: FilterKind) -> &mut Vec<Rule> {
+        match kind {
+            FilterKind::In => &mut self.filters.input,
+            FilterKind::Out => &mut self.filters.output,
+            FilterKind::Redistribute => &mut self.filters.redistribute,
+            FilterKind::Install => &mut self.filters.install,
         }
     }
 

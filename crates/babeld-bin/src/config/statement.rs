@@ -43,6 +43,9 @@ pub enum FilterKind {
 }
 
 impl FilterKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::In, Self::Out, Self::Redistribute, Self::Install];
+
     /// The word.
     pub const fn word(self) -> &'static str {
         match self {
@@ -59,6 +62,8 @@ impl FilterKind {
 pub enum Command {
     /// `flush interface NAME`
     FlushInterface(String),
+    /// `flush filters [KIND]`: all rules of a kind, or of every kind.
+    FlushFilters(Option<FilterKind>),
     /// `reopen-logfile`
     ReopenLogfile,
     /// `dump`
@@ -130,6 +135,46 @@ pub enum Global {
     RequirePrice(bool),
     /// `prefer`
     Prefer(Prefer),
+}
+
+impl Global {
+    /// The word, if a running node cannot change it.
+    pub const fn fixed(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::ProtocolPort(_) => "protocol-port",
+            Self::ProtocolGroup(_) => "protocol-group",
+            Self::KernelPriority(_) => "kernel-priority",
+            Self::ReflectKernelMetric(_) => "reflect-kernel-metric",
+            Self::AllowDuplicates(_) => "allow-duplicates",
+            Self::LocalSocket(LocalSocket {
+                address: LocalAddress::Port(_),
+                ..
+            }) => "local-port",
+            Self::LocalSocket(_) => "local-path",
+            Self::ExportTable(_) => "export-table",
+            Self::RandomId(_) => "random-id",
+            Self::Daemonise(_) => "daemonise",
+            Self::SkipKernelSetup(_) => "skip-kernel-setup",
+            Self::PidFile(_) => "pid-file",
+            Self::Debug(_) => "debug",
+            Self::RouterId(_) => "router-id",
+            Self::MetricsListen(_) => "metrics-port",
+            Self::ImportTable(_)
+            | Self::KernelCheckInterval(_)
+            | Self::ShutdownDelay(_)
+            | Self::LinkDetect(_)
+            | Self::Ipv6Subtrees(_)
+            | Self::StateFile(_)
+            | Self::LogFile(_)
+            | Self::SmoothingHalfLife(_)
+            | Self::Price(_)
+            | Self::PriceUnit(_)
+            | Self::PriceSubTlv(_)
+            | Self::MaxPrice(_)
+            | Self::RequirePrice(_)
+            | Self::Prefer(_) => return None,
+        })
+    }
 }
 
 /// A limit on what a route may cost.

@@ -1,13 +1,21 @@
 //! Configuration statements at run time, from the control socket.
+//!
+//! A statement means what it means in a file, and takes effect at once. What a running node
+//! cannot change is refused with the reason, and nothing is changed.
 
-use super::{Running, prices};
+use super::Running;
 use crate::clock;
 use crate::config::{
-    Command, Global, InterfaceOptions, InterfaceSettings, Origin, Place, Statement, parse_statement,
+    Command, FilterKind, Global, InterfaceOptions, InterfaceSettings, Origin, Place, Statement,
+    parse_statement,
 };
 use crate::log;
 use crate::node::Refused;
 use babel_core::event::{Change, Event};
+use babel_core::filter::Rule;
+
+/// Rules of one kind beyond which none is added at run time.
+const MAX_RULES: usize = 4096;
 
 impl Running {
     /// Carries out one statement; nothing is changed if it is refused.
@@ -19,15 +27,22 @@ impl Running {
         }
         match parsed.statement {
             Statement::Nothing => Ok(()),
-            Statement::Interface(interface) => self.add_interface(interface),
-            Statement::Default(_) | Statement::Key(_) => {
-                self.settings.apply(parsed.statement);
-                self.reprice();
+            Statement::Interface(interface) => self.put_interface(interface),
+            Statement::Default(options) => {
+                self.change_default(&options);
                 Ok(())
             }
-            Statement::Filter(kind, _) => Err(fixed(kind.word())),
+            Statement::Key(_) => {
+                self.settings.apply(parsed.statement);
+                Ok(())
+            }
+            Statement::Filter(kind, rule) => self.add_rule(kind, rule),
             Statement::Global(global) => self.change_global(global),
             Statement::Command(Command::FlushInterface(name)) => self.flush_interface(&name),
+            Statement::Command(Command::FlushFilters(kind)) => {
+                self.flush_rules(kind);
+                Ok(())
+            }
             Statement::Command(Command::ReopenLogfile) => self.reopen_log(),
             Statement::Command(_) => Err(Refused::Bad("not a configuration statement".into())),
         }
@@ -42,33 +57,39 @@ impl Running {
             .map_err(|error| Refused::No(format!("cannot open {}: {error}", path.display())))
     }
 
-    fn add_interface(&mut self, interface: InterfaceSettings) -> Result<(), Refused> {
+    /// Adds an interface, or changes the options given of one that is there. Stock ignores the
+    /// second with a warning; a client that repeats itself sees no difference.
+    fn put_interface(&mut self, interface: InterfaceSettings) -> Result<(), Refused> {
         let name = interface.name.clone();
         if self.links.named(&name).is_none() {
             self.settings.apply_interface(interface);
             self.start_interface(&name);
             return Ok(());
         }
-        // The price alone may change while an interface is in use.
-        let price = InterfaceOptions {
-            price: interface.options.price,
-            ..InterfaceOptions::default()
-        };
-        if interface.options != price || price.price.is_none() {
-            tracing::warn!(
-                "Warning: attempting to add existing interface ({name}), \
-                 new configuration ignored."
-            );
-        }
-        self.settings.apply_interface(InterfaceSettings {
-            name,
-            options: price,
-        });
+        let before = self.settings.clone();
+        self.settings.apply_interface(interface);
+        self.reconfigure_interfaces(&before);
         self.reprice();
         Ok(())
     }
 
-    fn flush_interface(&mut self, name: &str) -> Result<(), Refused> {
+    /// What `default` says at run time is for interfaces still to come: those that run keep what
+    /// they have, so it becomes their own.
+    fn change_default(&mut self, options: &InterfaceOptions) {
+        for index in 0..self.settings.interfaces.len() {
+            let Some(name) = self.settings.interfaces.get(index).map(|i| i.name.clone()) else {
+                continue;
+            };
+            let own = self.settings.interface_options(&name);
+            if let Some(interface) = self.settings.interfaces.get_mut(index) {
+                interface.options = own;
+            }
+        }
+        self.settings.defaults.merge(options);
+        self.reprice();
+    }
+
+    pub(super) fn flush_interface(&mut self, name: &str) -> Result<(), Refused> {
         let view = self
             .links
             .views()
@@ -90,46 +111,60 @@ impl Running {
         Ok(())
     }
 
-    fn change_global(&mut self, global: Global) -> Result<(), Refused> {
-        let file_changed = matches!(global, Global::LogFile(_));
-        match global {
-            Global::LogFile(_)
-            | Global::LinkDetect(_)
-            | Global::SmoothingHalfLife(_)
-            | Global::Price(_)
-            | Global::MaxPrice(_)
-            | Global::RequirePrice(_)
-            | Global::Prefer(_) => {}
-            _ => return Err(fixed("this option")),
+    fn add_rule(&mut self, kind: FilterKind, rule: Rule) -> Result<(), Refused> {
+        if self.settings.rules(kind).len() >= MAX_RULES {
+            let reason = format!(
+                "there are {MAX_RULES} '{}' rules already: 'flush filters'",
+                kind.word()
+            );
+            return Err(Refused::No(reason));
         }
-        let before = self.settings.log_file.clone();
-        self.settings.apply_global(global);
-        if file_changed && let Err(refused) = self.reopen_log() {
-            self.settings.log_file = before;
-            return Err(refused);
-        }
-        self.links.set_link_detect(self.settings.link_detect);
-        self.engine
-            .set_smoothing_half_life(self.settings.smoothing_half_life);
-        self.reprice();
+        self.settings.apply(Statement::Filter(kind, rule));
+        self.refilter();
         Ok(())
     }
 
-    /// Gives extension and policy what the settings now say, if it is anything new.
-    pub(super) fn reprice(&mut self) {
-        let now = clock::now();
-        let extension = prices::extension(&self.settings, &self.links);
-        if extension != *self.engine.extension() {
-            self.engine
-                .update_extension(now, |known| *known = extension);
+    fn flush_rules(&mut self, kind: Option<FilterKind>) {
+        for one in FilterKind::ALL {
+            if kind.is_none_or(|kind| kind == one) {
+                self.settings.rules_mut(one).clear();
+            }
         }
-        let policy = prices::policy(&self.settings);
-        if policy != *self.engine.policy() {
-            self.engine.update_policy(now, |known| *known = policy);
-        }
+        self.refilter();
     }
-}
 
-fn fixed(what: &str) -> Refused {
-    Refused::Bad(format!("{what} cannot be changed at run time"))
+    fn change_global(&mut self, global: Global) -> Result<(), Refused> {
+        let file_changed = matches!(global, Global::LogFile(_));
+        if let Some(word) = global.fixed() {
+            return Err(Refused::No(format!(
+                "'{word}' cannot be changed at run time: put it in the configuration and restart"
+            )));
+        }
+        let before = self.settings.clone();
+        self.settings.apply_global(global);
+        if file_changed && let Err(refused) = self.reopen_log() {
+            self.settings.log_file = before.log_file;
+            return Err(refused);
+        }
+        self.follow_globals(&before);
+        Ok(())
+    }
+
+    /// Does what follows from options of the node that changed since `before`.
+    pub(super) fn follow_globals(&mut self, before: &crate::config::Settings) {
+        let now = clock::now();
+        self.links.set_link_detect(self.settings.link_detect);
+        self.engine
+            .set_smoothing_half_life(self.settings.smoothing_half_life);
+        if self.settings.kernel_check_interval != before.kernel_check_interval {
+            let interval = self.settings.kernel_check_interval;
+            self.chores.check = interval.map(|interval| now + interval);
+        }
+        let tables = self.settings.import_tables();
+        if tables != self.import_tables {
+            self.import_tables = tables;
+            self.chores.want_reread(now);
+        }
+        self.reprice();
+    }
 }

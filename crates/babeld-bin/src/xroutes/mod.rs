@@ -67,6 +67,17 @@ impl XRoutes {
         }
     }
 
+    /// Other `redistribute` rules. Returns whether they are other than before: then everything
+    /// must be read again, for what no rule allowed was not kept.
+    pub fn set_rules(&mut self, rules: &[Rule]) -> bool {
+        let other = self.rules != rules;
+        if other {
+            self.rules = rules.to_vec();
+            self.judge_again();
+        }
+        other
+    }
+
     /// An address is there.
     pub fn address_up(&mut self, ifindex: u32, address: IpAddr) {
         self.add(host(address), Source::Address { ifindex });
