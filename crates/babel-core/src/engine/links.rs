@@ -40,9 +40,10 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 link.config = config;
                 link.state = Some(state);
                 link.follow_auth(&mut self.generator);
-                // A longer interval may only be promised by a Hello sent at once (§3.4.1), and a
-                // shorter one is wanted now, not when the old one is over.
+                // Longer intervals may only be promised by a Hello and IHUs sent at once (§3.4.1,
+                // §3.4.2), and a shorter one is wanted now, not when the old one is over.
                 if paced {
+                    link.queue.ihus.extend(&link.neighbours);
                     self.hello_due(now, id);
                 }
                 self.recost_link(now, id);
