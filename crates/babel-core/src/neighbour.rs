@@ -13,6 +13,9 @@ use core::time::Duration;
 
 /// A gap in Hello seqnos beyond this means the neighbour restarted (RFC 8966 appendix A.1).
 const RESTART_GAP: u16 = 16;
+/// When the next Hello is expected of a neighbour whose Hellos never promised one: without such a
+/// guess, silence would never be noticed (RFC 8966 §3.4.3).
+const UNPROMISED_INTERVAL: Duration = Duration::from_secs(20);
 /// Next hops one neighbour may name; more are a waste or an attack.
 const MAX_NEXT_HOPS: usize = 256;
 /// Between two log lines of one kind about one neighbour.
@@ -38,7 +41,7 @@ pub(crate) enum HelloNews {
 
 impl Hellos {
     /// Takes a Hello in (RFC 8966 appendix A.1). Answers also when the next must have come: 1.5
-    /// intervals from now, or `None` if it promised nothing.
+    /// intervals from now, or `None` if it promised nothing and an earlier promise stands.
     pub(crate) fn received(
         &mut self,
         seqno: SeqNo,
@@ -58,11 +61,15 @@ impl Hellos {
                 self.reach = Reach::default();
                 news = HelloNews::Restarted;
             }
+        } else {
+            // Sixteen misses ended the last promise.
+            self.interval = Interval::default();
         }
         self.reach.received();
         self.expected = seqno.plus(1);
         if interval.is_zero() {
-            return (news, None);
+            let unpromised = self.interval.is_zero();
+            return (news, unpromised.then(|| now + UNPROMISED_INTERVAL * 3 / 2));
         }
         self.interval = interval;
         (news, Some(now + interval.duration() * 3 / 2))
@@ -72,6 +79,9 @@ impl Hellos {
     pub(crate) fn missed(&mut self, now: Instant) -> Instant {
         self.reach.missed(1);
         self.expected = self.expected.plus(1);
+        if self.interval.is_zero() {
+            return now + UNPROMISED_INTERVAL;
+        }
         now + self.interval.duration()
     }
 }
@@ -241,6 +251,18 @@ mod tests {
             hellos.missed(Instant::ZERO),
             Instant::from_micros(1_000_000)
         );
+    }
+
+    #[test]
+    fn an_unscheduled_hello_after_a_long_silence_is_waited_for_again() {
+        let mut hellos = Hellos::default();
+        hear(&mut hellos, 1);
+        (0..16).for_each(|_| {
+            hellos.missed(Instant::ZERO);
+        });
+        assert!(hellos.reach.is_empty());
+        let (_, due) = hellos.received(SeqNo(30), Interval::from_centis(0), Instant::ZERO);
+        assert!(due.is_some());
     }
 
     #[test]

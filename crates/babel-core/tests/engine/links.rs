@@ -15,6 +15,7 @@ fn hellos(bench: &Bench) -> Vec<(Instant, SeqNo, Interval)> {
             unicast: false,
             seqno,
             interval,
+            ..
         } = sent.said
         {
             hellos.push((sent.at, seqno, interval));

@@ -6,6 +6,7 @@ mod auth_rolling;
 mod auth_support;
 mod extension;
 mod guard;
+mod hellos;
 mod hostile;
 mod links;
 mod refilter;

@@ -34,6 +34,7 @@ pub(crate) enum Said {
         unicast: bool,
         seqno: SeqNo,
         interval: Interval,
+        timestamp: Option<u32>,
     },
     Ihu(Ihu),
     Retraction(RouteKey),
@@ -62,6 +63,8 @@ pub(crate) struct Sent {
     pub(crate) at: Instant,
     pub(crate) link: LinkId,
     pub(crate) to: Destination,
+    /// Which packet it was in, counted from the beginning.
+    pub(crate) packet: u64,
     pub(crate) said: Said,
 }
 
@@ -176,10 +179,12 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Bench<X, P> {
             for tlv in PacketReader::new(&buffer, OURS).expect("our own packets are readable") {
                 if let Some(said) = said(&tlv) {
                     let (link, to) = (transmit.link, transmit.destination);
+                    let packet = self.node.counters().packets_sent;
                     self.sent.push(Sent {
                         at: self.now,
                         link,
                         to,
+                        packet,
                         said,
                     });
                 }
@@ -434,11 +439,12 @@ fn said(tlv: &Tlv<'_>) -> Option<Said> {
             unicast,
             seqno,
             interval,
-            ..
+            timestamp,
         } => Said::Hello {
             unicast: *unicast,
             seqno: *seqno,
             interval: *interval,
+            timestamp: *timestamp,
         },
         Tlv::Ihu(ihu) => Said::Ihu(*ihu),
         Tlv::Update(update) => match (update.target, update.router_id, update.next_hop) {
