@@ -134,7 +134,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     /// or less than before. A refused prefix is retracted when its turn comes.
     fn refilter_output(&mut self, now: Instant, old: &[Rule]) {
         let rules = &self.config.filters.output;
-        let mut changed: Vec<(LinkId, PrefixId)> = Vec::new();
+        let mut changed: Vec<(LinkId, PrefixId, bool)> = Vec::new();
         for link in self.links.values().filter(|link| link.has_audience()) {
             for (id, entry) in self.table.iter() {
                 let Some(current) = self.current(entry) else {
@@ -147,16 +147,24 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                     interface: Some(&link.config.name),
                     kernel: None,
                 };
-                if effect(rules, &subject) != effect(old, &subject) {
-                    changed.push((link.id, id));
+                let effect = effect(rules, &subject);
+                if effect != self::effect(old, &subject) {
+                    changed.push((link.id, id, effect.is_none()));
                 }
             }
         }
-        for (link, id) in changed {
+        for (link, id, denied) in changed {
             let Some(link) = self.links.get_mut(&link) else {
                 continue;
             };
-            link.queue.triggered.insert(id);
+            // What is denied is mentioned in answers only; this answers what was said before.
+            let queue = &mut link.queue;
+            let set = if denied {
+                &mut queue.replies
+            } else {
+                &mut queue.triggered
+            };
+            set.insert(id);
             let at = now + Duration::from_millis(20);
             self.timers
                 .set_earlier(&mut link.flush_alarm, TimerId::Flush(link.id), at);
