@@ -193,10 +193,20 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             route.chore_at = Tick::not_before(at);
             self.timers.chore(Chore::Route(prefix, id), at);
         }
+        let feasible =
+            entry
+                .sources
+                .feasible(accepted.router_id, accepted.seqno, accepted.refmetric);
+        let starving = entry.selected.is_none() && entry.xroute.is_none();
         entry.routes.push(route);
         self.judge_install(prefix, id);
         self.mark_dirty(prefix);
         self.notify_route(now, Change::Add, prefix, id);
+        // §3.8.2.2: where there is no route at all a newcomer is asked at once, however long the
+        // others have been asked in vain.
+        if starving && !feasible && !metric.is_infinite() {
+            self.originate_request(now, prefix, id);
+        }
     }
 
     fn replace_route(

@@ -1,10 +1,12 @@
 //! The engine as its neighbours see it: octets in, octets out, in virtual time.
 
 mod announcing;
+mod answers;
 mod auth;
 mod auth_rolling;
 mod auth_support;
 mod extension;
+mod feasibility;
 mod guard;
 mod hellos;
 mod hostile;
@@ -13,3 +15,4 @@ mod refilter;
 mod requests;
 mod routes;
 mod support;
+mod telling;
