@@ -74,6 +74,16 @@ pub struct LinkConfig {
     pub rtt: RttConfig,
     /// IPv4 routes may be announced by AE 4 when the link has no IPv4 address (RFC 9229).
     pub v4_via_v6: bool,
+    /// All but Multicast Hellos goes to each neighbour by itself (`unicast`).
+    pub unicast: bool,
+    /// Nodes that are sent Unicast Hellos, for links without multicast (`neighbour`).
+    pub static_neighbours: Vec<Ipv6Addr>,
+    /// Some neighbours may know RFC 6126 only: they get no Unicast Hellos and nothing
+    /// source-specific (RFC 8966 appendix F, RFC 9079 §6).
+    pub rfc6126_compatible: bool,
+    /// Packets with a Hello are padded to the MTU, so that a link that cannot carry it is not used
+    /// (`probe-mtu`).
+    pub probe_mtu: bool,
     /// MAC authentication (RFC 8967); `None` neither signs nor asks for signatures.
     pub auth: Option<Auth>,
 }
@@ -92,6 +102,10 @@ impl LinkConfig {
             timestamps: false,
             rtt: RttConfig::default(),
             v4_via_v6: true,
+            unicast: false,
+            static_neighbours: Vec::new(),
+            rfc6126_compatible: false,
+            probe_mtu: false,
             auth: None,
         }
     }

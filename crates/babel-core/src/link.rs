@@ -2,6 +2,7 @@
 
 use crate::auth::{Auth, Generator, LinkAuth};
 use crate::config::{LinkConfig, LinkState};
+use crate::prefix::RouteKey;
 use crate::table::PrefixId;
 use crate::time::{Instant, Interval};
 use crate::timer::Alarm;
@@ -12,6 +13,7 @@ use core::net::Ipv6Addr;
 use core::time::Duration;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The largest UDP payload without jumbograms.
 const MAX_PACKET_LEN: usize = 65535 - 48;
@@ -24,6 +26,8 @@ pub(crate) struct Link<A> {
     pub(crate) state: Option<LinkState>,
     pub(crate) hello_seqno: SeqNo,
     pub(crate) hellos_sent: u32,
+    /// Of the last Unicast Hello to each static neighbour.
+    pub(crate) unicast_seqnos: BTreeMap<Ipv6Addr, SeqNo>,
     /// Hellos still to be sent in quick succession, for a neighbour just met.
     pub(crate) hurried_hellos: u8,
     pub(crate) hello_alarm: Alarm,
@@ -35,10 +39,19 @@ pub(crate) struct Link<A> {
     pub(crate) neighbours: Vec<NeighbourId>,
     pub(crate) by_address: HashMap<Ipv6Addr, NeighbourId, FixedState>,
     pub(crate) queue: TxQueue,
+    /// A finished packet, and those who have not got theirs yet.
+    pub(crate) copies: Copies,
     /// There if, and only if, the settings ask for authentication.
     pub(crate) auth: Option<LinkAuth>,
     /// The extension's attribute as last sent, where it was not the default.
     pub(crate) sent: HashMap<PrefixId, A, FixedState>,
+}
+
+/// One packet for several neighbours, each by unicast.
+#[derive(Debug, Default)]
+pub(crate) struct Copies {
+    pub(crate) packet: Vec<u8>,
+    pub(crate) to: VecDeque<Ipv6Addr>,
 }
 
 impl<A> Link<A> {
@@ -51,6 +64,7 @@ impl<A> Link<A> {
             state: None,
             hello_seqno: SeqNo(0),
             hellos_sent: 0,
+            unicast_seqnos: BTreeMap::new(),
             hurried_hellos: 0,
             hello_alarm: Alarm::default(),
             update_alarm: Alarm::default(),
@@ -60,6 +74,7 @@ impl<A> Link<A> {
             neighbours: Vec::new(),
             by_address: HashMap::with_hasher(hasher()),
             queue: TxQueue::default(),
+            copies: Copies::default(),
             auth: None,
             sent: HashMap::with_hasher(hasher()),
         }
@@ -76,19 +91,39 @@ impl<A> Link<A> {
         if let Some(auth) = &mut self.auth {
             auth.take_down();
         }
+        self.copies.to.clear();
         self.queue.clear()
     }
 
     /// Octets of the largest packet to write here (RFC 8966 §4), without what authentication will
     /// add to it (RFC 8967 §4.2).
     pub(crate) fn max_packet_len(&self) -> usize {
+        self.whole_packet_len()
+            .saturating_sub(self.config.auth.as_ref().map_or(0, Auth::overhead))
+    }
+
+    /// Octets of the largest packet to send here.
+    pub(crate) fn whole_packet_len(&self) -> usize {
         let mtu = self
             .state
             .map_or(0, |state| state.mtu.saturating_sub(IPV6_UDP_LEN));
         usize::try_from(mtu)
             .unwrap_or(MAX_PACKET_LEN)
             .clamp(MIN_PACKET_LEN, MAX_PACKET_LEN)
-            .saturating_sub(self.config.auth.as_ref().map_or(0, Auth::overhead))
+    }
+
+    /// A Hello is to be sent: to the group, and to each static neighbour.
+    pub(crate) fn queue_hello(&mut self) {
+        self.queue.hello = true;
+        if !self.config.rfc6126_compatible {
+            let to = self.config.static_neighbours.iter().copied();
+            self.queue.static_hellos.extend(to);
+        }
+    }
+
+    /// Whether the neighbours here may not understand a prefix, and take it for another.
+    pub(crate) const fn may_not_hear_of(&self, key: &RouteKey) -> bool {
+        self.config.rfc6126_compatible && key.is_source_specific()
     }
 
     /// The interval our Hellos promise.

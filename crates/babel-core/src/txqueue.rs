@@ -8,6 +8,7 @@ use crate::prefix::RouteKey;
 use crate::table::PrefixSet;
 use crate::time::Instant;
 use crate::types::{NeighbourId, RouterId, SeqNo};
+use core::net::Ipv6Addr;
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -37,6 +38,16 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// Whether it is for a source-specific route.
+    pub(crate) const fn is_source_specific(&self) -> bool {
+        match self {
+            Self::Wildcard => false,
+            Self::Route(key) | Self::Seqno { key, .. } => key.is_source_specific(),
+        }
+    }
+}
+
 /// A TLV for one neighbour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum UnicastTlv {
@@ -51,6 +62,8 @@ pub(crate) enum UnicastTlv {
 pub(crate) struct TxQueue {
     /// A Multicast Hello.
     pub(crate) hello: bool,
+    /// A Unicast Hello to each of these.
+    pub(crate) static_hellos: BTreeSet<Ipv6Addr>,
     /// "Forget what I said before": sent when a link comes up.
     pub(crate) wildcard_retraction: bool,
     /// "Tell me everything": sent when a link comes up.

@@ -70,9 +70,10 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         link.state = Some(state);
         link.hello_seqno = hello_seqno;
         link.hellos_sent = 0;
+        link.unicast_seqnos.clear();
         // What a former life announced is void, and the neighbours' tables are wanted. Two Hellos
         // in quick succession make the link usable at once by the two-out-of-three rule.
-        link.queue.hello = true;
+        link.queue_hello();
         link.queue.wildcard_retraction = true;
         link.queue.wildcard_request = true;
         link.follow_auth(&mut self.generator);
@@ -112,7 +113,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         };
         link.expire_auth(now);
-        link.queue.hello = true;
+        link.queue_hello();
         link.hellos_sent = link.hellos_sent.wrapping_add(1);
         let all = link.hellos_sent % HELLOS_PER_IHU == 0;
         for neighbour in &link.neighbours {
@@ -200,7 +201,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         for link in self.links.values_mut().filter(|link| link.state.is_some()) {
             let _ = link.queue.clear();
             link.queue.wildcard_retraction = true;
-            link.queue.hello = true;
+            link.queue_hello();
             self.ready.insert(link.id);
         }
     }

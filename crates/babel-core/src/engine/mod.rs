@@ -10,6 +10,7 @@
 //! | `request` | seqno and route requests |
 //! | `announce` | what neighbours are told, how urgently, how often |
 //! | `refilter` | new filter rules at run time |
+//! | `advertise` | Updates out |
 //! | `transmit` | packets out |
 //! | `authenticate` | MACs of packets in and out, challenges |
 //! | `chores` | expiry, repeats, collection |
@@ -17,6 +18,7 @@
 //! | `inspect` | views, notifications, diagnostics |
 //! | `explain` | why a prefix is routed as it is |
 
+mod advertise;
 mod announce;
 mod authenticate;
 mod chores;

@@ -16,6 +16,7 @@ mod state;
 mod stateless;
 mod subtlv;
 mod tlv;
+mod trailer;
 mod writer;
 
 pub(crate) use auth::{
@@ -24,6 +25,7 @@ pub(crate) use auth::{
 pub use reader::{PacketError, PacketReader};
 pub use subtlv::{SubTlv, SubTlvWriter, SubTlvs};
 pub use tlv::{Destination, Ignored, Ihu, NextHopState, Tlv, TlvKind, Update, UpdateTarget};
+pub(crate) use trailer::pad_trailer;
 pub use writer::{Full, NextHopOut, PacketWriter, UpdateOut};
 
 /// Babel's UDP port.

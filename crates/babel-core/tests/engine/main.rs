@@ -5,6 +5,7 @@ mod answers;
 mod auth;
 mod auth_rolling;
 mod auth_support;
+mod delivery;
 mod extension;
 mod feasibility;
 mod guard;
