@@ -111,6 +111,12 @@ impl BabelSocket {
         }
     }
 
+    /// From now on the kernel fragments nothing: what does not fit is an error, and no packet is
+    /// smaller on the wire than we think. All our packets fit the MTU of their interface.
+    pub fn forbid_fragments(&self) -> io::Result<()> {
+        Ok(setsockopt(&self.socket, sockopt::Ipv6DontFrag, &true)?)
+    }
+
     /// Stops listening on an interface. The kernel does so itself for one that vanished.
     pub fn leave(&self, ifindex: u32) {
         let left = SockRef::from(&self.socket).leave_multicast_v6(&self.group, ifindex);

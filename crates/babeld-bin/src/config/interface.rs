@@ -3,6 +3,7 @@
 use super::settings::Settings;
 use babel_core::config::{LinkConfig, RttConfig};
 use babel_core::types::Metric;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 /// The `type` of an interface. `auto` is the absence of one.
@@ -61,6 +62,8 @@ pub struct InterfaceOptions {
     pub max_rtt_penalty: Option<u16>,
     /// `unicast`
     pub unicast: Option<bool>,
+    /// `unicast-neighbour`, each time it was given.
+    pub unicast_neighbours: Vec<Ipv6Addr>,
     /// `rfc6126-compatible`
     pub rfc6126_compatible: Option<bool>,
     /// `probe-mtu`
@@ -78,6 +81,11 @@ impl InterfaceOptions {
         take!(link_type rxcost hello_interval update_interval link_quality split_horizon v4_via_v6);
         take!(price enable_timestamps rtt_decay rtt_min rtt_max max_rtt_penalty unicast);
         take!(rfc6126_compatible probe_mtu accept_bad_signatures);
+        for address in &later.unicast_neighbours {
+            if !self.unicast_neighbours.contains(address) {
+                self.unicast_neighbours.push(*address);
+            }
+        }
     }
 
     /// How the round-trip time counts: on a tunnel by default, elsewhere if asked for.
@@ -136,6 +144,7 @@ impl Settings {
             })
             .max(HELLO_FLOOR);
         let rtt = options.rtt_config(link_type == Some(LinkType::Tunnel));
+        let rfc6126_compatible = options.rfc6126_compatible.unwrap_or(false);
         let rxcost = options.rxcost.unwrap_or(if wireless { 256 } else { 96 });
         LinkConfig {
             name: name.to_owned(),
@@ -147,7 +156,14 @@ impl Settings {
             rxcost: Metric(rxcost),
             link_quality: options.link_quality.unwrap_or(wireless),
             split_horizon: options.split_horizon.unwrap_or(wired),
-            v4_via_v6: options.v4_via_v6.unwrap_or(true),
+            v4_via_v6: options.v4_via_v6.unwrap_or(!rfc6126_compatible),
+            // Without multicast, nothing else arrives.
+            unicast: options
+                .unicast
+                .unwrap_or(!options.unicast_neighbours.is_empty()),
+            static_neighbours: options.unicast_neighbours,
+            rfc6126_compatible,
+            probe_mtu: options.probe_mtu.unwrap_or(false),
             timestamps: options
                 .enable_timestamps
                 .unwrap_or(rtt.max_penalty > Metric::ZERO),

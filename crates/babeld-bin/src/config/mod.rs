@@ -64,7 +64,10 @@
 //! | `max-rtt-penalty` | integer | 1–65535 | none; 96 if `type tunnel` |
 //! | `rtt-min`, `rtt-max` | milliseconds | 0.001–2147483.647 | 10, 120 |
 //! | `rtt-decay` | 1/256 | 1–256 | 42 |
-//! | `unicast`, `rfc6126-compatible`, `probe-mtu` | bool | | no effect yet |
+//! | `unicast` | bool; all but Hellos goes to each neighbour by itself | | if `unicast-neighbour` |
+//! | `unicast-neighbour` | address in fe80::/64; each adds one that gets Unicast Hellos | | |
+//! | `rfc6126-compatible` | bool; no Unicast Hellos, nothing source-specific, no `v4-via-v6` | | false |
+//! | `probe-mtu` | bool; packets with a Hello are padded to the MTU | | false |
 //! | `accept-bad-signatures` | bool | | no effect yet |
 //! | `key ID` | | | refused until authentication is there |
 //!

@@ -4,9 +4,10 @@ use super::error::ConfigError;
 use super::interface::{InterfaceOptions, LinkType};
 use super::lexer::{Line, Word, shown};
 use super::parse_global::price;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Every option, ours and stock's of all ages.
-pub(super) const OPTIONS: [&str; 22] = [
+pub(super) const OPTIONS: [&str; 23] = [
     "type",
     "rxcost",
     "hello-interval",
@@ -22,6 +23,7 @@ pub(super) const OPTIONS: [&str; 22] = [
     "rtt-max",
     "max-rtt-penalty",
     "unicast",
+    "unicast-neighbour",
     "rfc6126-compatible",
     "probe-mtu",
     "key",
@@ -87,6 +89,15 @@ fn common(
         "max-rtt-penalty" => {
             options.max_rtt_penalty = Some(line.integer16(name, 1..=u16::MAX)?);
         }
+        "unicast" => options.unicast = line.tristate(name)?,
+        "unicast-neighbour" => {
+            let address = neighbour(line, name)?;
+            if !options.unicast_neighbours.contains(&address) {
+                options.unicast_neighbours.push(address);
+            }
+        }
+        "rfc6126-compatible" => options.rfc6126_compatible = line.tristate(name)?,
+        "probe-mtu" => options.probe_mtu = line.tristate(name)?,
         "price" | "fee" => options.price = Some(price(line, name)?),
         _ => return Ok(false),
     }
@@ -100,23 +111,8 @@ fn later(
     options: &mut InterfaceOptions,
 ) -> Result<bool, ConfigError> {
     let name = word.text.as_str();
-    let harmless = match name {
-        "unicast" => {
-            options.unicast = line.tristate(name)?;
-            options.unicast != Some(true)
-        }
-        "rfc6126-compatible" => {
-            options.rfc6126_compatible = line.tristate(name)?;
-            options.rfc6126_compatible != Some(true)
-        }
-        "probe-mtu" => {
-            options.probe_mtu = line.tristate(name)?;
-            options.probe_mtu != Some(true)
-        }
-        "accept-bad-signatures" => {
-            options.accept_bad_signatures = line.tristate(name)?;
-            true
-        }
+    match name {
+        "accept-bad-signatures" => options.accept_bad_signatures = line.tristate(name)?,
         "key" => {
             line.word("the key's id for 'key'")?;
             let reason = "MAC authentication is not available yet, and an interface that asks for \
@@ -124,14 +120,19 @@ fn later(
             return Err(line.error(word, reason));
         }
         _ => return Ok(false),
-    };
-    if !harmless {
-        line.warn(
-            name,
-            format!("'{name}' is accepted, but not implemented yet: no effect"),
-        );
     }
     Ok(true)
+}
+
+/// A neighbour on the link itself: only there may Babel speak with it.
+fn neighbour(line: &mut Line<'_>, name: &str) -> Result<Ipv6Addr, ConfigError> {
+    match line.address_word(name)? {
+        (IpAddr::V6(v6), _) if v6.segments()[..4] == [0xfe80, 0, 0, 0] => Ok(v6),
+        (_, word) => {
+            let takes = format!("'{name}' takes a link-local address, fe80::/64");
+            Err(line.bad(&word, "is not link-local", &takes))
+        }
+    }
 }
 
 /// Options of older versions.

@@ -85,6 +85,11 @@ impl Running {
             .map(|device| medium_of(&device.info))
             .unwrap_or_default();
         let config = self.settings.link_config(name, medium);
+        if config.probe_mtu
+            && let Err(error) = self.socket.forbid_fragments()
+        {
+            tracing::warn!("{name}: the MTU cannot be probed: {error}");
+        }
         let ipv4 = if state.ipv4.is_some() { ", IPv4" } else { "" };
         tracing::info!("Upped interface {name} (cost={}{ipv4}).", config.rxcost);
         self.engine.handle_event(

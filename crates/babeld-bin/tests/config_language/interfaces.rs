@@ -10,6 +10,7 @@ fn interface_options_are_read() {
         "interface \"e 0\" type wired rxcost 0x60 hello-interval 0.5 update-interval 3.9999 \
          link-quality yes split-horizon no v4-via-v6 false price 12 enable-timestamps true \
          rtt-decay 256 rtt-min 0.5 rtt-max 2147483 max-rtt-penalty 65535 unicast true \
+         unicast-neighbour fe80::2 unicast-neighbour fe80::1 unicast-neighbour fe80::2 \
          rfc6126-compatible true probe-mtu true accept-bad-signatures true",
     );
     let [interface] = s.interfaces.as_slice() else {
@@ -33,13 +34,15 @@ fn interface_options_are_read() {
             rtt_max: Some(Duration::from_millis(2_147_483)),
             max_rtt_penalty: Some(65535),
             unicast: Some(true),
+            unicast_neighbours: ["fe80::2", "fe80::1"]
+                .map(|address| address.parse().expect("an address"))
+                .into(),
             rfc6126_compatible: Some(true),
             probe_mtu: Some(true),
             accept_bad_signatures: Some(true),
         }
     );
-    let silent: Vec<_> = s.warnings.iter().map(|w| w.word.as_str()).collect();
-    assert_eq!(silent, ["unicast", "rfc6126-compatible", "probe-mtu"]);
+    assert!(s.warnings.is_empty(), "{:?}", s.warnings);
 }
 
 #[test]
@@ -57,6 +60,16 @@ fn bad_interface_lines_are_refused() {
             "the number for 'rxcost' is missing",
         ),
         ("interface eth0 rxcost 0", 23, "from 1 to 65535"),
+        (
+            "interface eth0 unicast-neighbour 2001:db8::1",
+            34,
+            "link-local",
+        ),
+        (
+            "interface eth0 unicast-neighbour 10.0.0.1",
+            34,
+            "link-local",
+        ),
         ("interface eth0 rxcost 65536", 23, "from 1 to 65535"),
         (
             "interface eth0 rxcost ten",
@@ -234,4 +247,24 @@ fn the_round_trip_counts_on_tunnels_and_where_a_penalty_is_named() {
     assert_eq!(named.rtt.max, Duration::from_millis(300));
     assert!(!link("interface e type tunnel enable-timestamps false").timestamps);
     assert!(link("interface e enable-timestamps true").timestamps);
+}
+
+#[test]
+fn static_neighbours_make_a_link_unicast_unless_that_is_denied() {
+    let link = |text: &str| settings(text).link_config("a", Medium::Unknown);
+    let plain = link("interface a");
+    assert!(!plain.unicast && plain.static_neighbours.is_empty());
+    let one = link("default unicast-neighbour fe80::1\ninterface a unicast-neighbour fe80::2");
+    assert!(one.unicast);
+    assert_eq!(one.static_neighbours.len(), 2);
+    let denied = link("interface a unicast-neighbour fe80::1 unicast false");
+    assert!(!denied.unicast && denied.static_neighbours.len() == 1);
+}
+
+#[test]
+fn old_peers_get_no_ipv4_over_ipv6_unless_asked_for() {
+    let link = |text: &str| settings(text).link_config("a", Medium::Unknown);
+    assert!(link("interface a").v4_via_v6);
+    assert!(!link("interface a rfc6126-compatible true").v4_via_v6);
+    assert!(link("interface a rfc6126-compatible true v4-via-v6 true").v4_via_v6);
 }
