@@ -33,7 +33,7 @@ const LAST_IDENTITY_INDEX: u32 = 255;
 /// Runs a node until a signal ends it.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
     for warning in &settings.warnings {
-        eprintln!("{warning}");
+        log::complain(warning);
     }
     if let Some(path) = settings.log_file_in_use() {
         log::redirect(path).with_context(|| format!("open({})", path.display()))?;

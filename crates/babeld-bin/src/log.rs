@@ -5,8 +5,9 @@
 //! call. Debug levels: 0 warnings, 1 state changes, 2 the protocol, 3 everything.
 
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
+use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use tracing::Level;
@@ -43,6 +44,8 @@ pub fn start(debug: u32) {
         .with_level(false)
         .with_target(false)
         .with_ansi(false)
+        // It would complain on standard error, and panic if that is what cannot be written.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     let started = tracing_subscriber::registry()
         .with(filter)
@@ -51,6 +54,16 @@ pub fn start(debug: u32) {
     if started.is_err() {
         tracing::debug!("logging was started before");
     }
+}
+
+/// Writes a line to standard error, log or no log. That nobody reads it is no reason to stop.
+pub fn complain(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Writes a line to standard output. That nobody reads it to its end is fine.
+pub fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
 /// Whether messages of the protocol's details are shown at all.

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
 const FORWARDING: &str = "ipv4/conf/all/forwarding";
 const RP_FILTER: &str = "ipv4/conf/one/rp_filter";
@@ -236,5 +236,36 @@ fn wait_until_logged(log: &Path, words: &str) -> Result<()> {
         let text = fs::read_to_string(log).unwrap_or_default();
         format!("{words:?} is not in the log:\n{text}")
     })?;
+    Ok(())
+}
+
+/// As in `babeld 2>&1 | head`, and when whoever reads the log dies.
+#[test]
+fn that_nobody_reads_its_output_is_no_reason_to_stop() -> Result<()> {
+    let host = Host::new()?;
+    let deaf = || -> Result<Stdio> {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        Ok(writer.into())
+    };
+    let mut check = Command::new(BABELD);
+    check.args(["--check-config", "-C", "diversity true", "-c", "/dev/null"]);
+    let status = check.stdout(deaf()?).stderr(deaf()?).status()?;
+    ensure!(status.success(), "--check-config: {status}");
+
+    let mut command = host.namespace.command(BABELD);
+    command.arg("-I").arg(host.place.file("pid"));
+    command.args(["-S", "", "-d", "3", "-C", "diversity true", "one"]);
+    let mut child = command.stdout(deaf()?).stderr(deaf()?).spawn()?;
+    let up = || (sysctl(&host.namespace, RP_FILTER).ok()? == "0").then_some(());
+    let started = netns::wait_for(SOON, up);
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into()?);
+    for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGTERM] {
+        nix::sys::signal::kill(pid, signal)?;
+    }
+    let status = wait_for(AT_ONCE, || child.try_wait().ok().flatten());
+    let _ = child.kill();
+    started.context("not started")?;
+    ensure!(status.is_some_and(|status| status.success()), "{status:?}");
     Ok(())
 }

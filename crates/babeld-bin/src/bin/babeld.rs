@@ -1,7 +1,7 @@
 //! babeld: reads its command line, then runs until told to stop.
 
 use babeld::cli::{self, Action, CliError};
-use babeld::config;
+use babeld::{config, log};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -15,29 +15,29 @@ fn act(invocation: cli::Invocation) -> ExitCode {
     match invocation.action {
         Action::Run => {}
         Action::ShowVersion => {
-            eprintln!("{}", cli::VERSION);
+            log::complain(cli::VERSION);
             return ExitCode::SUCCESS;
         }
         Action::Help => {
-            println!("{}", cli::HELP);
+            log::say(cli::HELP);
             return ExitCode::SUCCESS;
         }
         Action::CheckConfig => {
             let settings = invocation.settings;
-            println!("{}", config::Report { settings });
+            log::say(config::Report { settings });
             return ExitCode::SUCCESS;
         }
     }
     match babeld::daemon::run(invocation.settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:#}");
+            log::complain(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
 fn fail(error: &CliError) -> ExitCode {
-    eprintln!("{error}");
+    log::complain(error);
     ExitCode::FAILURE
 }
