@@ -4,16 +4,17 @@ use crate::network::{Id, Network};
 use anyhow::{Context, Result};
 use babel_core::wire::{PORT, PacketReader, Tlv, UpdateTarget};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::time::{Duration, Instant};
 
 const GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 6);
 const READ_LIMIT: Duration = Duration::from_millis(100);
 
-/// Listens to the Babel group on one interface.
+/// Listens to the Babel group on one interface, and can speak to it.
 #[derive(Debug)]
 pub struct Listener {
     socket: UdpSocket,
+    index: u32,
 }
 
 /// A packet of the group.
@@ -45,11 +46,18 @@ impl Listener {
             let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
             socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)).into())?;
             socket.join_multicast_v6(&GROUP, index)?;
+            socket.set_multicast_if_v6(index)?;
             Ok(socket.into())
         };
         let socket = namespace.with(open)?.context("listening to Babel")?;
         socket.set_read_timeout(Some(READ_LIMIT))?;
-        Ok(Self { socket })
+        Ok(Self { socket, index })
+    }
+
+    /// Sends a datagram to the group; whether the kernel took it.
+    pub fn send(&self, datagram: &[u8]) -> bool {
+        let group = SocketAddrV6::new(GROUP, PORT, 0, self.index);
+        self.socket.send_to(datagram, group).is_ok()
     }
 
     /// All packets until `enough` of them say yes, or `limit`.

@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 /// Lines of log shown per daemon.
 const LOG_LINES: usize = 40;
+/// Lines shown of a table.
+const TABLE_LINES: usize = 60;
 
 impl Network {
     /// Routes, control sockets and logs of all nodes.
@@ -27,7 +29,7 @@ impl Network {
         self.report_routes(text, id);
         if peer.control.is_some() {
             match peer.ask("dump") {
-                Ok(lines) => lines.iter().for_each(|line| {
+                Ok(lines) => lines.iter().take(TABLE_LINES).for_each(|line| {
                     let _ = writeln!(text, "  socket: {line}");
                 }),
                 Err(error) => {
@@ -44,7 +46,7 @@ impl Network {
 
     fn report_routes(&self, text: &mut String, id: Id) {
         match self.kernel_routes(id) {
-            Ok(routes) => routes.iter().for_each(|route| {
+            Ok(routes) => routes.iter().take(TABLE_LINES).for_each(|route| {
                 let _ = writeln!(text, "  kernel: {route}");
             }),
             Err(error) => {

@@ -1,10 +1,11 @@
 //! Two ways from west to east: when one fails, packets take the other.
 
 use crate::{AT_ONCE, await_routes, facing, with_each};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use interop_tests::network::{Id, Network};
 use interop_tests::peers::Kind;
 use interop_tests::traffic::{Echo, Sender};
+use std::thread;
 use std::time::Duration;
 
 struct Diamond {
@@ -84,10 +85,17 @@ impl Diamond {
         })
     }
 
+    /// Waits for traffic in both families at the same time.
     fn await_recovery(&mut self, what: &str, limit: Duration) -> Result<()> {
-        // The IPv6 sender is looked at after IPv4 has recovered; both have the same cause.
-        for (family, sender) in ["IPv4", "IPv6"].iter().zip(&mut self.senders) {
-            let outage = sender.outage(limit);
+        let outages: Vec<_> = thread::scope(|scope| {
+            let all = self.senders.iter_mut();
+            let all: Vec<_> = all
+                .map(|sender| scope.spawn(move || sender.outage(limit)))
+                .collect();
+            all.into_iter().map(|probing| probing.join()).collect()
+        });
+        for (family, outage) in ["IPv4", "IPv6"].iter().zip(outages) {
+            let outage = outage.map_err(|_| anyhow!("the {family} sender panicked"))?;
             let outage = outage.with_context(|| format!("{what}\n{}", self.network.report()))?;
             println!("{what}: {family} flowed again after {outage:?}");
         }

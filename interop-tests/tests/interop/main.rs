@@ -2,6 +2,7 @@
 //! packages; `./run-tests` sees to both. Fails without.
 
 mod diamond;
+mod hostile;
 mod kernel;
 mod line;
 mod links;
