@@ -238,12 +238,13 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             .and_then(|link| link.by_address.get(&source))
             .copied();
         match id.and_then(|id| self.neighbours.get_mut(&id)) {
-            None => self.diagnose_stranger(now, link, source, kind),
-            Some(neighbour) => {
+            Some(neighbour) if !neighbour.cost.is_infinite() => {
                 if neighbour.may_diagnose(&kind, now) {
                     self.push_diagnostic(link, source, kind);
                 }
             }
+            // One not heard well may be forgotten after each packet, with what was said about it.
+            _ => self.diagnose_stranger(now, link, source, kind),
         }
     }
 
