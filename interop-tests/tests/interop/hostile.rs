@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Resident memory no attack may push a daemon over.
 const MEMORY_LIMIT_KIB: u64 = 256 << 10;
+/// Lines of log that an attack of some seconds may cause.
+const LOG_LINES: usize = 100;
 /// Routes that one neighbour may announce (`Limits::routes_per_neighbour`).
 const ROUTES_PER_NEIGHBOUR: u32 = 131_072;
 /// More than that.
@@ -87,7 +89,15 @@ fn random_truncated_and_mutated_packets_disturb_nobody() -> Result<()> {
         done.store(true, Ordering::Relaxed);
         println!("{} bad packets sent", sending.join().unwrap_or(0));
         outcome
-    })
+    })?;
+    for node in pair {
+        let daemon = network.peer(node)?.daemons.first().context("no process")?;
+        let log = fs::read_to_string(daemon.log())?;
+        let (lines, last) = (log.lines().count(), daemon.log_tail(40));
+        println!("{lines} lines of log");
+        ensure!(lines <= LOG_LINES, "{lines} lines of log, such as:\n{last}");
+    }
+    Ok(())
 }
 
 /// Makes padding of each IHU: a packet with one would make its sender a neighbour with whom routes
