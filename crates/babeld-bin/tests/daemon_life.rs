@@ -258,7 +258,7 @@ fn that_nobody_reads_its_output_is_no_reason_to_stop() -> Result<()> {
     command.args(["-S", "", "-d", "3", "-C", "diversity true", "one"]);
     let mut child = command.stdout(deaf()?).stderr(deaf()?).spawn()?;
     let up = || (sysctl(&host.namespace, RP_FILTER).ok()? == "0").then_some(());
-    let started = netns::wait_for(SOON, up);
+    let started = wait_for(SOON, up);
     let pid = nix::unistd::Pid::from_raw(child.id().try_into()?);
     for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGTERM] {
         nix::sys::signal::kill(pid, signal)?;
