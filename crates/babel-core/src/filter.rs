@@ -3,6 +3,7 @@
 //! A list of rules is tried in order and the first match decides. Parsing them is the daemon's
 //! work; this file says what they mean.
 
+use crate::glob;
 use crate::prefix::{Family, Prefix, RouteKey};
 use crate::types::RouterId;
 use core::net::{IpAddr, Ipv6Addr};
@@ -64,7 +65,7 @@ pub struct Rule {
     pub proto: Option<u8>,
     /// `local`.
     pub local: bool,
-    /// `if NAME`.
+    /// `if NAME`, which may have wildcards.
     pub interface: Option<String>,
     /// What to do.
     pub action: Action,
@@ -122,10 +123,11 @@ impl Rule {
                 .neigh
                 .is_none_or(|address| subject.neighbour.map(IpAddr::V6) == Some(address))
             && self.id.is_none_or(|id| subject.router_id == Some(id))
-            && self
-                .interface
-                .as_deref()
-                .is_none_or(|name| subject.interface == Some(name))
+            && self.interface.as_deref().is_none_or(|pattern| {
+                subject
+                    .interface
+                    .is_some_and(|name| glob::matches(pattern, name))
+            })
             && self.matches_origin(subject.kernel)
     }
 

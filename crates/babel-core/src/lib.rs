@@ -15,6 +15,7 @@ pub mod config;
 pub mod event;
 pub mod ext;
 pub mod filter;
+pub mod glob;
 pub mod policy;
 pub mod prefix;
 pub mod time;

@@ -275,7 +275,7 @@ impl Running {
             self.chores.release.get_or_insert(now + LEFTOVER_GAP);
         }
         for name in self.links.complaints(now) {
-            tracing::warn!("Interface {name} has no link-local address.");
+            tracing::warn!("{}", report::no_link_local(&name));
         }
     }
 

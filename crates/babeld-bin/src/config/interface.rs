@@ -2,6 +2,7 @@
 
 use super::settings::Settings;
 use babel_core::config::{LinkConfig, RttConfig};
+use babel_core::glob;
 use babel_core::types::Metric;
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -104,7 +105,7 @@ impl InterfaceOptions {
 /// One interface and its options.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InterfaceSettings {
-    /// The kernel's name for it; it need not exist yet.
+    /// The kernel's name for it, or a pattern of names (`wg*`); it need not exist yet.
     pub name: String,
     /// What was said of it, without `default`.
     pub options: InterfaceOptions,
@@ -116,10 +117,16 @@ const HELLO_FLOOR: Duration = Duration::from_millis(5);
 const LONGEST_INTERVAL: Duration = Duration::from_millis(655_350);
 
 impl Settings {
-    /// The options of `name`: its own where given, else those of `default`.
+    /// The options of `name`: its own where given, else those of the patterns that describe it,
+    /// the last first, else those of `default`.
     pub fn interface_options(&self, name: &str) -> InterfaceOptions {
         let mut options = self.defaults.clone();
-        if let Some(interface) = self.interfaces.iter().find(|i| i.name == name) {
+        let is_own = |interface: &&InterfaceSettings| interface.name == name;
+        let classes = self.interfaces.iter().filter(|i| !is_own(i));
+        for class in classes.filter(|class| glob::matches(&class.name, name)) {
+            options.merge(&class.options);
+        }
+        if let Some(interface) = self.interfaces.iter().find(is_own) {
             options.merge(&interface.options);
         }
         options

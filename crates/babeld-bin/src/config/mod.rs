@@ -14,7 +14,7 @@
 //!
 //! | statement | argument | range | default |
 //! | --- | --- | --- | --- |
-//! | `interface NAME OPTION…` | text, options | | |
+//! | `interface NAME OPTION…` | text, which may have `*` and `?`; options | | |
 //! | `default OPTION…` | options for all interfaces, wherever it stands | | |
 //! | `in`, `out`, `redistribute`, `install` | selectors and actions | | see below |
 //! | `key id ID type TYPE value HEX` | words in any order | 1–64 octets `hmac-sha256`, 1–32 `blake2s128` | |
@@ -84,7 +84,7 @@
 //! | `id` | router-id | |
 //! | `proto` | integer; 0 is none | 0–255 |
 //! | `local` | | |
-//! | `if` | text | |
+//! | `if` | text, which may have `*` and `?` | |
 //! | `allow`, `deny`, `metric N` | the last of them wins | 1–65535, which is `deny` |
 //! | `price` | not in `install` | 0–4294967294 |
 //! | `src-prefix` | prefix; `redistribute` only | |

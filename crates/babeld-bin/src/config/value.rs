@@ -5,6 +5,7 @@
 
 use super::error::{ConfigError, nearest};
 use super::lexer::{Line, Word, shown};
+use babel_core::glob;
 use babel_core::prefix::{Family, Prefix};
 use babel_core::types::RouterId;
 use std::net::{IpAddr, Ipv6Addr};
@@ -127,7 +128,7 @@ fn leading_octets(text: &str) -> (Vec<u8>, &str) {
 /// What to say of an interface name that no interface can have. Stock waits for it in silence.
 pub(crate) fn impossible_name(name: &str) -> Option<String> {
     const LONGEST: usize = 15;
-    (name.len() > LONGEST).then(|| {
+    (name.len() > LONGEST && !glob::is_pattern(name)).then(|| {
         format!(
             "'{}' is longer than the {LONGEST} octets of an interface name: it will never appear",
             shown(name)

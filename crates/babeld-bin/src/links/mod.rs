@@ -4,6 +4,7 @@
 //! link-local address that is not tentative. Everything follows the kernel's notifications;
 //! nothing is polled. This module decides; joining groups and telling the engine is the caller's.
 
+mod classes;
 mod devices;
 mod examine;
 mod medium;
@@ -18,6 +19,7 @@ use babel_core::config::LinkState;
 use babel_core::time::Instant;
 use babel_core::types::LinkId;
 use babel_netlink::{AddressInfo, LinkInfo};
+use classes::Classes;
 use examine::{NO_LINK_LOCAL, examine};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -83,6 +85,7 @@ pub struct Links {
     dirty: BTreeSet<String>,
     /// Interfaces whose device was down for a moment: the kernel dropped its routes.
     bounced: BTreeSet<LinkId>,
+    classes: Classes,
     next_id: u32,
 }
 
@@ -97,6 +100,7 @@ impl Links {
             by_index: BTreeMap::new(),
             dirty: BTreeSet::new(),
             bounced: BTreeSet::new(),
+            classes: Classes::default(),
             next_id: 1,
         }
     }
@@ -122,6 +126,7 @@ impl Links {
     /// Stops running Babel on `name`; its id and, if it was up, its device.
     pub fn flush(&mut self, name: &str) -> Option<(LinkId, Option<u32>)> {
         let link = self.by_name.remove(name)?;
+        self.leave_class(name);
         let interface = self.interfaces.remove(&link)?;
         let State::Up(ifindex, _) = interface.state else {
             return Some((link, None));
@@ -137,7 +142,15 @@ impl Links {
         if went_down {
             self.bounced.extend(self.by_index.get(&index));
         }
+        let name = info.name.clone();
+        let is_new = self.devices.named(&name).is_none();
         let names = self.devices.put(info);
+        if is_new {
+            self.device_appeared(&name);
+        }
+        for old in names.iter().filter(|other| **other != name) {
+            self.device_departed(old);
+        }
         self.dirty.extend(names);
         went_down
     }
@@ -147,6 +160,7 @@ impl Links {
         let Some(device) = self.devices.remove(index) else {
             return Vec::new();
         };
+        self.device_departed(&device.info.name);
         self.dirty.insert(device.info.name);
         let global = device.addresses.iter().filter(|a| is_global(a));
         global.map(|a| (index, a.address)).collect()
@@ -183,6 +197,7 @@ impl Links {
         for address in addresses {
             self.devices.put_address(address);
         }
+        self.devices_read();
         self.dirty.extend(self.by_name.keys().cloned());
     }
 

@@ -209,3 +209,59 @@ fn a_flushed_interface_may_be_added_again_under_a_new_id() {
     assert_ne!(again, link);
     assert_eq!(links.reconcile(at(1)), [up(again, "wan", 5, true)]);
 }
+
+#[test]
+fn a_class_takes_in_what_is_there_and_what_appears_and_forgets_what_goes() {
+    let mut links = Links::new(false);
+    links.device_changed(device(5, "wg0", true));
+    links.device_changed(device(6, "eth0", true));
+    let mut loopback = device(1, "wglo", true);
+    loopback.flags.loopback = true;
+    links.device_changed(loopback);
+    links.add_class("wg*");
+    assert_eq!(links.take_arrived(), ["wg0"]);
+    links.add("wg0").expect("new");
+    // A change is no appearance.
+    links.device_changed(device(5, "wg0", false));
+    links.device_changed(device(7, "wg1", true));
+    assert_eq!(links.take_arrived(), ["wg1"]);
+    links.add("wg1").expect("new");
+    assert!(links.take_departed().is_empty());
+    // Renamed out of the class.
+    links.device_changed(device(7, "lan", true));
+    assert_eq!(links.take_departed(), ["wg1"]);
+    links.flush("wg1").expect("it ran");
+    links.device_gone(5);
+    assert_eq!(links.take_departed(), ["wg0"]);
+}
+
+#[test]
+fn a_member_that_comes_back_at_once_is_not_forgotten() {
+    let mut links = Links::new(false);
+    links.add_class("wg?");
+    links.device_changed(device(5, "wg0", true));
+    assert_eq!(links.take_arrived(), ["wg0"]);
+    links.add("wg0").expect("new");
+    links.device_gone(5);
+    links.device_changed(device(9, "wg0", true));
+    assert!(links.take_departed().is_empty());
+    assert!(links.take_arrived().is_empty(), "it runs already");
+    // Lost notifications.
+    links.reset(vec![device(10, "wg1", true)], Vec::new());
+    assert_eq!(links.take_departed(), ["wg0"]);
+    assert_eq!(links.take_arrived(), ["wg1"]);
+}
+
+#[test]
+fn the_end_of_a_class_ends_the_interfaces_no_other_describes() {
+    let mut links = Links::new(false);
+    links.add("wg9").expect("new");
+    for (index, name) in [(5, "wg0"), (6, "wg-a"), (7, "wg9")] {
+        links.device_changed(device(index, name, true));
+    }
+    links.add_class("wg*");
+    links.add_class("wg-*");
+    assert_eq!(links.take_arrived(), ["wg-a", "wg0"]);
+    assert_eq!(links.remove_class("wg*"), Some(vec!["wg0".to_owned()]));
+    assert_eq!(links.remove_class("wg*"), None);
+}

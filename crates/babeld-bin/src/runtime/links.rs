@@ -4,12 +4,22 @@ use super::{Running, prices};
 use crate::clock;
 use crate::links::{LinkChange, medium_of};
 use babel_core::event::{Change, Event};
+use babel_core::glob;
 use babel_core::time::Instant;
 use babel_core::types::LinkId;
 
 impl Running {
-    /// Begins to run on an interface, when it is there.
+    /// Begins to run on an interface, when it is there, or on all that a pattern describes.
     pub(super) fn start_interface(&mut self, name: &str) {
+        if glob::is_pattern(name) {
+            self.links.add_class(name);
+            self.follow_links(clock::now());
+        } else {
+            self.start_one(name);
+        }
+    }
+
+    fn start_one(&mut self, name: &str) {
         let Some(link) = self.links.add(name) else {
             return;
         };
@@ -33,6 +43,16 @@ impl Running {
 
     /// Acts on what changed about interfaces.
     pub(super) fn follow_links(&mut self, now: Instant) {
+        for name in self.links.take_arrived() {
+            self.start_one(&name);
+        }
+        self.follow_devices(now);
+        for name in self.links.take_departed() {
+            self.stop_interface(&name);
+        }
+    }
+
+    fn follow_devices(&mut self, now: Instant) {
         for change in self.links.reconcile(now) {
             let link = match change {
                 LinkChange::Up {

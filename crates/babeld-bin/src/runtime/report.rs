@@ -63,6 +63,21 @@ fn log_auth(failure: AuthFailure, name: &str, from: Ipv6Addr) {
     }
 }
 
+/// What to say of an interface on which Babel cannot run, and what to do about it.
+pub(super) fn no_link_local(name: &str) -> String {
+    let setting = format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6");
+    let disabled = std::fs::read_to_string(&setting).is_ok_and(|value| value.trim() == "1");
+    let way_out = if disabled {
+        format!("IPv6 is switched off there: sysctl net.ipv6.conf.{name}.disable_ipv6=0")
+    } else {
+        format!(
+            "Tunnels such as WireGuard get none by themselves; give it one, different on each \
+             node: ip address add fe80::N/64 dev {name}"
+        )
+    };
+    format!("Interface {name} has no link-local address. {way_out}")
+}
+
 impl Running {
     /// The tables as stock babeld writes them for `USR1`.
     pub(super) fn tables_text(&self) -> String {

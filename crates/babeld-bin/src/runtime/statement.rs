@@ -61,7 +61,7 @@ impl Running {
     /// second with a warning; a client that repeats itself sees no difference.
     fn put_interface(&mut self, interface: InterfaceSettings) -> Result<(), Refused> {
         let name = interface.name.clone();
-        if self.links.named(&name).is_none() {
+        if self.links.named(&name).is_none() && !self.links.has_class(&name) {
             self.settings.apply_interface(interface);
             self.start_interface(&name);
             return Ok(());
@@ -90,25 +90,37 @@ impl Running {
     }
 
     pub(super) fn flush_interface(&mut self, name: &str) -> Result<(), Refused> {
+        if let Some(members) = self.links.remove_class(name) {
+            for member in members {
+                self.stop_interface(&member);
+            }
+        } else if !self.stop_interface(name) {
+            return Err(Refused::No("No such interface".into()));
+        }
+        self.settings
+            .interfaces
+            .retain(|interface| interface.name != name);
+        Ok(())
+    }
+
+    /// Runs no more on an interface; false if it did not.
+    pub(super) fn stop_interface(&mut self, name: &str) -> bool {
         let view = self
             .links
             .views()
             .into_iter()
             .find(|view| view.name == name);
         let Some((link, device)) = self.links.flush(name) else {
-            return Err(Refused::No("No such interface".into()));
+            return false;
         };
         if let Some(ifindex) = device {
             self.tear_down(name, ifindex);
         }
         self.engine
             .handle_event(clock::now(), Event::LinkRemoved { link });
-        self.settings
-            .interfaces
-            .retain(|interface| interface.name != name);
         self.interface_news
             .extend(view.map(|view| (Change::Flush, view)));
-        Ok(())
+        true
     }
 
     fn add_rule(&mut self, kind: FilterKind, rule: Rule) -> Result<(), Refused> {

@@ -268,3 +268,19 @@ fn old_peers_get_no_ipv4_over_ipv6_unless_asked_for() {
     assert!(!link("interface a rfc6126-compatible true").v4_via_v6);
     assert!(link("interface a rfc6126-compatible true v4-via-v6 true").v4_via_v6);
 }
+
+#[test]
+fn options_of_classes_give_way_to_those_of_the_interface_itself() {
+    let s = settings(
+        "default rxcost 1 update-interval 9\ninterface wg1 rxcost 3\n\
+         interface wg* rxcost 2 hello-interval 2\ninterface * hello-interval 5",
+    );
+    let cost = |name: &str| s.interface_options(name).rxcost;
+    assert_eq!(
+        (cost("eth0"), cost("wg0"), cost("wg1")),
+        (Some(1), Some(2), Some(3))
+    );
+    let options = s.interface_options("wg0");
+    assert_eq!(options.hello_interval, Some(Duration::from_secs(5)));
+    assert_eq!(options.update_interval, Some(Duration::from_secs(9)));
+}
