@@ -155,6 +155,11 @@ impl<A> Link<A> {
         }
     }
 
+    /// Whether a reply or a challenge is due, which goes before anything else.
+    pub(crate) fn owes_challenges(&mut self, now: Instant) -> bool {
+        self.auth.as_mut().is_some_and(|auth| auth.owes(now))
+    }
+
     /// Forgets senders that are no neighbours and do not become any.
     pub(crate) fn expire_auth(&mut self, now: Instant) {
         if let Some(auth) = &mut self.auth {

@@ -116,21 +116,27 @@ impl LinkAuth {
 
     /// The next reply or challenge that is due.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Outgoing> {
-        while self.due().is_some_and(|due| due <= now) {
-            let (_, to) = self.outbox.pop_first()?;
-            let Some(peer) = self.peers.get_mut(&to) else {
-                continue;
-            };
-            let (reply, challenge) = (peer.take_reply(now), peer.take_challenge());
-            if reply.is_some() || challenge.is_some() {
-                return Some(Outgoing {
-                    to,
-                    reply,
-                    challenge,
-                });
-            }
+        if !self.owes(now) {
+            return None;
         }
-        None
+        let (_, to) = self.outbox.pop_first()?;
+        let peer = self.peers.get_mut(&to)?;
+        Some(Outgoing {
+            to,
+            reply: peer.take_reply(now),
+            challenge: peer.take_challenge(),
+        })
+    }
+
+    /// Whether [`Self::pop_due`] has something now.
+    pub(crate) fn owes(&mut self, now: Instant) -> bool {
+        while let Some((_, to)) = self.outbox.first().filter(|(due, _)| *due <= now) {
+            if self.peers.get(to).is_some_and(|peer| peer.owes(now)) {
+                return true;
+            }
+            self.outbox.pop_first();
+        }
+        false
     }
 
     /// When [`Self::pop_due`] has something next.

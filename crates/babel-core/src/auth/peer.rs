@@ -148,6 +148,11 @@ impl Peer {
             || paced(self.last_challenge)
     }
 
+    /// Whether a challenge waits to be sent, or a reply is due.
+    pub(super) fn owes(&self, now: Instant) -> bool {
+        self.challenge.is_some() || self.reply.as_ref().is_some_and(|(due, _)| *due <= now)
+    }
+
     /// Whether `nonce` answers a challenge in time (RFC 8967 §4.3.1.3).
     pub(super) fn expects(&self, now: Instant, nonce: &[u8]) -> bool {
         let mut nonces = self.nonces.iter();

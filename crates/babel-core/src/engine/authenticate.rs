@@ -1,7 +1,7 @@
 //! MAC authentication in the way of packets (RFC 8967): what passes, what is signed, challenges.
 
 use super::Engine;
-use crate::auth::{Auth, AuthFailure, Endpoints, Incoming};
+use crate::auth::{AuthFailure, Endpoints, Incoming};
 use crate::event::DiagnosticKind;
 use crate::ext::Extension;
 use crate::policy::SelectionPolicy;
@@ -12,15 +12,6 @@ use crate::wire::{self, Destination, PacketWriter};
 use core::net::Ipv6Addr;
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
-    /// Changes how a link is protected, and nothing else about it: neighbours stay, and so does
-    /// what is known of their counters, so that keys can be rolled under way (RFC 8967 §5).
-    pub fn set_auth(&mut self, id: LinkId, auth: Option<Auth>) {
-        if let Some(link) = self.links.get_mut(&id) {
-            link.config.auth = auth;
-            link.follow_auth(&mut self.generator);
-        }
-    }
-
     /// Whether a packet may be looked at any further: always, on a link without keys.
     pub(super) fn is_authentic(
         &mut self,

@@ -34,7 +34,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 self.ready.remove(&id);
                 continue;
             };
-            if let Some(to) = link.copies.to.pop_front() {
+            if !link.owes_challenges(now)
+                && let Some(to) = link.copies.to.pop_front()
+            {
                 buffer.clone_from(&link.copies.packet);
                 return Some(self.dispatch(id, Destination::Unicast(to), false, buffer));
             }

@@ -3,7 +3,7 @@
 use crate::auth_support::*;
 use crate::support::{Announce, ETH0, ETH1, fake, key, seconds};
 use babel_core::auth::{AuthFailure, Entropy};
-use babel_core::config::Config;
+use babel_core::config::{Config, LinkConfig};
 use babel_core::event::{Event, XRoute};
 use babel_core::ext::Origin;
 use babel_core::types::{Metric, SeqNo};
@@ -483,4 +483,37 @@ fn voice(entropy: u8) -> u64 {
 #[test]
 fn without_keys_entropy_changes_nothing_that_is_sent() {
     assert_eq!(voice(1), voice(2));
+}
+
+// 8967-4.3.1.2-4, 8967-4.2-3: on a link where everything goes to each neighbour by itself.
+#[test]
+fn on_a_unicast_link_each_copy_is_counted_and_signed_and_replies_overtake_them() {
+    let mut rig = Rig::keyed(&[KEY]);
+    let config = LinkConfig {
+        auth: Some(auth(&[KEY])),
+        unicast: true,
+        probe_mtu: true,
+        ..LinkConfig::new("eth")
+    };
+    rig.configure(ETH0, config, 1500);
+    let mut senders: Vec<Sender> = (1..5).map(|n| rig.acquaint(n, KEY)).collect();
+    for _ in 0..3 {
+        for sender in &mut senders {
+            let hello = sender.hello();
+            rig.hear(sender.address, true, &hello);
+        }
+        rig.run(seconds(4.0));
+    }
+    let sent = rig.take();
+    let copies = sent.iter().filter(|p| p.to != Destination::Multicast);
+    assert!(copies.count() > 12);
+    let mut last = 0;
+    for packet in &sent {
+        let (pc, _) = packet.pair();
+        assert!(pc > last);
+        last = pc;
+        assert!(packet.is_signed_with(&[KEY]), "{packet:?}");
+        let probe = packet.to == Destination::Multicast && packet.tlv(4).is_some();
+        assert_eq!(packet.octets.len() == 1452, probe, "padded after the MACs");
+    }
 }

@@ -56,6 +56,11 @@ impl Pair {
             price: None,
         };
         self.nodes[n].handle_event(self.now, Event::XRouteUp { key, xroute });
+        self.link_up(n, auth);
+    }
+
+    /// Brings the link up, or changes its keys.
+    fn link_up(&mut self, n: usize, auth: Auth) {
         let config = LinkConfig {
             auth: Some(auth),
             ..LinkConfig::new("eth0")
@@ -115,7 +120,7 @@ impl Pair {
     }
 
     fn rekey(&mut self, n: usize, auth: Auth) {
-        self.nodes[n].set_auth(ETH0, Some(auth));
+        self.link_up(n, auth);
     }
 
     /// Whether both use a route of the other.

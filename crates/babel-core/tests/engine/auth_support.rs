@@ -77,6 +77,10 @@ impl Rig {
             auth,
             ..LinkConfig::new("eth")
         };
+        self.configure(link, config, mtu);
+    }
+
+    pub(crate) fn configure(&mut self, link: LinkId, config: LinkConfig, mtu: u32) {
         let state = state(OURS, mtu);
         self.event(Event::LinkUp {
             link,
@@ -170,8 +174,11 @@ impl Packet {
     /// The MACs in the trailer.
     pub(crate) fn macs(&self) -> Vec<Vec<u8>> {
         let trailer = tlvs(self.split().1);
-        assert!(trailer.iter().all(|(kind, _)| *kind == 16), "{trailer:?}");
-        trailer.into_iter().map(|(_, body)| body).collect()
+        // Then padding, if the link probes its MTU.
+        let macs = trailer.iter().take_while(|(kind, _)| *kind == 16);
+        let rest = &trailer[macs.clone().count()..];
+        assert!(rest.iter().all(|(kind, _)| *kind <= 1), "{trailer:?}");
+        macs.map(|(_, body)| body.clone()).collect()
     }
 
     /// The body of the first TLV of a kind.
@@ -208,6 +215,10 @@ impl Packet {
 fn tlvs(mut octets: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut all = Vec::new();
     while let [kind, len, rest @ ..] = octets {
+        if *kind == 0 {
+            octets = &octets[1..];
+            continue;
+        }
         let (body, rest) = rest.split_at(usize::from(*len));
         all.push((*kind, body.to_vec()));
         octets = rest;

@@ -1,5 +1,6 @@
 //! Options of one interface, as given, and what they come to once the kernel has told its part.
 
+use super::auth::KeyUse;
 use super::settings::Settings;
 use babel_core::config::{LinkConfig, RttConfig};
 use babel_core::glob;
@@ -71,6 +72,8 @@ pub struct InterfaceOptions {
     pub probe_mtu: Option<bool>,
     /// `accept-bad-signatures`
     pub accept_bad_signatures: Option<bool>,
+    /// `key` and `accept-key`, in order; those of one line replace those of an earlier one.
+    pub keys: Vec<KeyUse>,
 }
 
 impl InterfaceOptions {
@@ -86,6 +89,9 @@ impl InterfaceOptions {
             if !self.unicast_neighbours.contains(address) {
                 self.unicast_neighbours.push(*address);
             }
+        }
+        if !later.keys.is_empty() {
+            self.keys.clone_from(&later.keys);
         }
     }
 
@@ -175,7 +181,7 @@ impl Settings {
                 .enable_timestamps
                 .unwrap_or(rtt.max_penalty > Metric::ZERO),
             rtt,
-            auth: None,
+            auth: self.link_auth(name),
         }
     }
 }

@@ -68,8 +68,9 @@
 //! | `unicast-neighbour` | address in fe80::/64; each adds one that gets Unicast Hellos | | |
 //! | `rfc6126-compatible` | bool; no Unicast Hellos, nothing source-specific, no `v4-via-v6` | | false |
 //! | `probe-mtu` | bool; packets with a Hello are padded to the MTU | | false |
-//! | `accept-bad-signatures` | bool | | no effect yet |
-//! | `key ID` | | | refused until authentication is there |
+//! | `key ID` | a key to sign with and accept; up to four, all on one line | | none |
+//! | `accept-key ID` | a key to accept but not to sign with; counts with the others | | none |
+//! | `accept-bad-signatures` | bool; sign, but accept anything | | false |
 //!
 //! # Filter rules
 //!
@@ -100,6 +101,7 @@
 //! `metric-factor`; on interfaces `channel` and `faraway`. Each word is warned of once.
 //! `wired BOOL` means `type`.
 
+mod auth;
 mod check;
 mod error;
 mod interface;
@@ -117,6 +119,7 @@ mod value;
 
 pub mod vocabulary;
 
+pub use auth::KeyUse;
 pub use check::{Report, check};
 pub use error::{ConfigError, Origin, Place, Warning};
 pub use interface::{InterfaceOptions, InterfaceSettings, LinkType, Medium};

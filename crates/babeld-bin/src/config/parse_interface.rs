@@ -1,13 +1,15 @@
 //! Options of an interface, as on `interface` and `default` lines.
 
+use super::auth::KeyUse;
 use super::error::ConfigError;
 use super::interface::{InterfaceOptions, LinkType};
 use super::lexer::{Line, Word, shown};
 use super::parse_global::price;
+use babel_core::auth::{MAX_KEYS, Purpose};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Every option, ours and stock's of all ages.
-pub(super) const OPTIONS: [&str; 23] = [
+pub(super) const OPTIONS: [&str; 24] = [
     "type",
     "rxcost",
     "hello-interval",
@@ -27,6 +29,7 @@ pub(super) const OPTIONS: [&str; 23] = [
     "rfc6126-compatible",
     "probe-mtu",
     "key",
+    "accept-key",
     "accept-bad-signatures",
     "wired",
     "faraway",
@@ -45,9 +48,7 @@ pub(super) fn options(
 ) -> Result<(), ConfigError> {
     while !line.at_end() {
         let word = line.word("an interface option")?;
-        let known = common(line, &word, options)?
-            || later(line, &word, options)?
-            || obsolete(line, &word, options)?;
+        let known = common(line, &word, options)? || obsolete(line, &word, options)?;
         if !known {
             let reason = format!("'{}' is not an interface option", shown(&word.text));
             return Err(line.unknown(&word, reason, &OPTIONS));
@@ -98,30 +99,31 @@ fn common(
         }
         "rfc6126-compatible" => options.rfc6126_compatible = line.tristate(name)?,
         "probe-mtu" => options.probe_mtu = line.tristate(name)?,
+        "accept-bad-signatures" => options.accept_bad_signatures = line.tristate(name)?,
+        "key" => add_key(line, name, Purpose::SignAndAccept, options)?,
+        "accept-key" => add_key(line, name, Purpose::AcceptOnly, options)?,
         "price" | "fee" => options.price = Some(price(line, name)?),
         _ => return Ok(false),
     }
     Ok(true)
 }
 
-/// Options that are understood and kept, but do nothing yet.
-fn later(
+/// One more key; the last of several uses of one counts.
+fn add_key(
     line: &mut Line<'_>,
-    word: &Word,
+    name: &str,
+    purpose: Purpose,
     options: &mut InterfaceOptions,
-) -> Result<bool, ConfigError> {
-    let name = word.text.as_str();
-    match name {
-        "accept-bad-signatures" => options.accept_bad_signatures = line.tristate(name)?,
-        "key" => {
-            line.word("the key's id for 'key'")?;
-            let reason = "MAC authentication is not available yet, and an interface that asks for \
-                          it must not run without";
-            return Err(line.error(word, reason));
-        }
-        _ => return Ok(false),
+) -> Result<(), ConfigError> {
+    let id = line.word(&format!("the key's id for '{name}'"))?;
+    options.keys.retain(|used| used.id != id.text);
+    if options.keys.len() >= MAX_KEYS {
+        let reason = format!("an interface can have {MAX_KEYS} keys at most");
+        return Err(line.error(&id, reason));
     }
-    Ok(true)
+    let id = id.text;
+    options.keys.push(KeyUse { id, purpose });
+    Ok(())
 }
 
 /// A neighbour on the link itself: only there may Babel speak with it.

@@ -22,6 +22,9 @@ impl Running {
     pub(super) fn carry_out(&mut self, text: &str) -> Result<(), Refused> {
         let place = Place::new(Origin::Socket, 1);
         let parsed = parse_statement(text, &place).map_err(|e| Refused::Bad(e.to_string()))?;
+        self.settings
+            .check_keys(&parsed.statement, text, &place)
+            .map_err(|error| Refused::Bad(error.to_string()))?;
         for warning in &parsed.warnings {
             tracing::warn!("{warning}");
         }
@@ -33,7 +36,9 @@ impl Running {
                 Ok(())
             }
             Statement::Key(_) => {
+                let before = self.settings.clone();
                 self.settings.apply(parsed.statement);
+                self.reconfigure_interfaces(&before);
                 Ok(())
             }
             Statement::Filter(kind, rule) => self.add_rule(kind, rule),

@@ -40,6 +40,7 @@ fn interface_options_are_read() {
             rfc6126_compatible: Some(true),
             probe_mtu: Some(true),
             accept_bad_signatures: Some(true),
+            keys: Vec::new(),
         }
     );
     assert!(s.warnings.is_empty(), "{:?}", s.warnings);

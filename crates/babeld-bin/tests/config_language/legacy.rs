@@ -76,21 +76,6 @@ fn a_bad_key_is_refused_without_being_shown() {
 }
 
 #[test]
-fn an_interface_that_asks_for_a_key_is_refused() {
-    for line in ["interface eth0 key one", "default key one"] {
-        let error = bad(line);
-        let words = "MAC authentication is not available yet";
-        assert!(error.reason.contains(words), "{error}");
-        assert_eq!(&*error.word, "key");
-    }
-    refuses(&[(
-        "interface eth0 key",
-        19,
-        "the key's id for 'key' is missing",
-    )]);
-}
-
-#[test]
 fn what_other_versions_accept_is_accepted_with_one_warning_for_each_word() {
     let s = settings(
         "diversity true\ndiversity 3\ndiversity-factor 128\nfirst-rule-priority 100\n\

@@ -2,6 +2,7 @@
 
 mod filters;
 mod interfaces;
+mod keys;
 mod legacy;
 mod properties;
 mod statements;
