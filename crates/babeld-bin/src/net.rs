@@ -305,6 +305,24 @@ mod tests {
         assert!(socket.receive().is_none());
     }
 
+    // 8966-4-1, 8966-4-9
+    #[tokio::test(flavor = "current_thread")]
+    async fn packets_go_one_hop_and_the_largest_are_received_whole() {
+        let port = {
+            let probe = StdSocket::bind("[::1]:0").expect("a socket");
+            probe.local_addr().expect("an address").port()
+        };
+        let mut socket = BabelSocket::bind(port, GROUP).expect("a socket");
+        let options = SockRef::from(&socket.socket);
+        assert_eq!(options.unicast_hops_v6().ok(), Some(1));
+        assert_eq!(options.multicast_hops_v6().ok(), Some(1));
+        let here = Ipv6Addr::LOCALHOST;
+        let largest = vec![42; 65_487];
+        assert_eq!(socket.send(LO, here, Some(here), &largest), Sent::Yes);
+        let (.., payload) = next(&mut socket).await.expect("from our port");
+        assert_eq!(payload, largest);
+    }
+
     #[tokio::test(flavor = "current_thread")]
     async fn what_cannot_be_sent_is_counted_and_not_fatal() {
         let mut socket = BabelSocket::bind(0, GROUP).expect("a socket");

@@ -353,3 +353,78 @@ fn timestamps_are_echoed_beside_a_timestamped_hello_and_only_where_enabled() {
     assert!(!echoes(ETH0).is_empty());
     assert!(echoes(ETH0).iter().all(|stamps| *stamps == (77, heard)));
 }
+
+// 9616-3.2-1, 9616-3.2-3
+#[test]
+fn ihus_that_did_not_fit_beside_the_hello_go_without_timestamps() {
+    let mut bench = Bench::new();
+    with_timestamps(&mut bench);
+    for n in 1..=120 {
+        let mut packet = writer();
+        let interval = Interval::from_centis(60_000);
+        packet
+            .hello(false, SeqNo(1), interval, Some(77))
+            .expect("fits");
+        bench.packet(ETH0, fake(n), true, packet);
+    }
+    bench.forget_sent();
+    bench.run(seconds(30.0));
+    let on_eth0 = || bench.sent.iter().filter(|sent| sent.link == ETH0);
+    let mut with_hello = Vec::new();
+    for sent in on_eth0() {
+        if let Said::Hello { timestamp, .. } = sent.said {
+            assert!(timestamp.is_some(), "every Hello has one");
+            with_hello.push(sent.packet);
+        }
+    }
+    let (mut echoes, mut plain) = (0, 0);
+    for sent in on_eth0() {
+        match sent.said {
+            Said::Ihu(Ihu {
+                timestamps: Some(_),
+                ..
+            }) => {
+                assert!(with_hello.contains(&sent.packet));
+                echoes += 1;
+            }
+            Said::Ihu(_) => plain += 1,
+            _ => {}
+        }
+    }
+    assert!(echoes > 0 && plain > 0, "{echoes} and {plain}");
+}
+
+// 9616-3.2-5
+#[test]
+fn half_an_exchange_of_timestamps_gives_no_sample() {
+    let mut bench = Bench::new();
+    with_timestamps(&mut bench);
+    let origin = u32::try_from(bench.now.as_micros() & 0xFFFF_FFFF).expect("32 bits");
+    bench.run(seconds(1.0));
+    let stamped = Ihu {
+        timestamps: Some((origin, 5)),
+        ..ihu(Some(IpAddr::V6(OURS)), 96)
+    };
+    let interval = Interval::from_centis(400);
+    for (seqno, hello, ihu) in [
+        (1, Some(6), ihu(Some(IpAddr::V6(OURS)), 96)),
+        (2, None, stamped),
+        (
+            3,
+            Some(6),
+            Ihu {
+                address: Some(IpAddr::V6(fake(9))),
+                ..stamped
+            },
+        ),
+    ] {
+        let mut packet = writer();
+        packet
+            .hello(false, SeqNo(seqno), interval, hello)
+            .expect("fits");
+        packet.ihu(&ihu).expect("fits");
+        bench.packet(ETH0, fake(1), true, packet);
+        let neighbour = bench.node.neighbours(bench.now).next().expect("met");
+        assert_eq!(neighbour.rtt, None, "{seqno}");
+    }
+}
