@@ -111,6 +111,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             Some(_) | None => return self.write_retraction(id, prefix, key, packet),
         };
         let route = entry.selected_route().filter(|_| entry.xroute.is_none());
+        // DEVIATION(RFC 8966 §3.8.1): an answer, too, may wait for up to a second.
         if route.is_some_and(|route| self.is_guarded(now, prefix, entry, route)) {
             self.tell_after_guard(prefix);
             return Ok(());
@@ -125,7 +126,11 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             }
         }
         let Some(next_hop) = next_hop(link, key.family()) else {
-            return Ok(());
+            // Who asked for it is owed an answer: from here it cannot be reached through us.
+            return match forced {
+                true => self.write_retraction(id, prefix, key, packet),
+                false => Ok(()),
+            };
         };
         let (router_id, seqno) = route.map_or((self.config.router_id, self.seqno), |route| {
             (route.router_id, route.seqno)
@@ -167,7 +172,10 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         Ok(())
     }
 
-    /// §3.7.3. Our own originations are not recorded: an update with our router-id is never used.
+    /// §3.7.3.
+    ///
+    /// DEVIATION(RFC 8966 §3.7.3): what we originate ourselves is not recorded. No update with our
+    /// own router-id is ever used, so that its distance would never be read.
     fn record_distance(
         &mut self,
         now: Instant,

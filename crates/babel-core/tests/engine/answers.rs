@@ -1,6 +1,8 @@
 //! Requests that we answer, pass on or make: the finer points (RFC 8966 §3.8).
 
 use crate::support::*;
+use babel_core::config::{LinkConfig, LinkState};
+use babel_core::event::Event;
 use babel_core::time::Instant;
 use babel_core::types::{RouterId, SeqNo};
 use babel_core::wire::Destination;
@@ -54,6 +56,37 @@ fn a_route_request_is_answered_where_it_came_from_and_goes_no_further() {
     let answers = bench.said_since(Instant::ZERO, is_answer);
     assert_eq!(answers.len(), 2);
     assert!(answers.iter().all(|sent| sent.link == ETH1));
+}
+
+// 8966-3.8.1.1-1, 8966-3.8.1.1-2
+#[test]
+fn a_request_for_what_the_link_cannot_carry_is_answered_by_a_retraction() {
+    let mut bench = Bench::new();
+    let state = LinkState {
+        address: OURS,
+        ipv4: None,
+        mtu: 1500,
+    };
+    let config = LinkConfig {
+        v4_via_v6: false,
+        ..LinkConfig::new("eth0")
+    };
+    bench.event(Event::LinkUp {
+        link: ETH0,
+        config,
+        state,
+    });
+    bench.join(ETH0, 1);
+    bench.xroute("10.0.0.0/8");
+    bench.run(seconds(1.0));
+    let mut packet = writer();
+    packet
+        .route_request(Some(&key("10.0.0.0/8")))
+        .expect("fits");
+    bench.packet(ETH0, fake(1), false, packet);
+    bench.run(seconds(0.2));
+    let is_retraction = |said: &Said| *said == Said::Retraction(key("10.0.0.0/8"));
+    assert_eq!(bench.said_since(Instant::ZERO, is_retraction).len(), 1);
 }
 
 // 8966-3.2.7-1, 8966-3.8.1.2-10
