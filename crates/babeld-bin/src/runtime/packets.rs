@@ -52,7 +52,8 @@ impl Running {
                 multicast: datagram.multicast,
                 payload: datagram.payload,
             };
-            self.engine.handle_event(now, packet);
+            // Looked at anew for each: round-trip times are measured by it (RFC 9616 §3.2).
+            self.engine.handle_event(clock::now(), packet);
         }
         true
     }
@@ -66,7 +67,7 @@ impl Running {
         for _ in 0..SEND_BUDGET {
             let next = match self.unsent.take() {
                 Some(transmit) => Some(transmit),
-                None => self.engine.poll_transmit(now, &mut self.packet),
+                None => self.engine.poll_transmit(clock::now(), &mut self.packet),
             };
             let Some(transmit) = next else {
                 return false;
