@@ -2,8 +2,9 @@
 
 use crate::auth::{Auth, Entropy};
 use crate::filter::Filters;
+use crate::prefix::{Family, RouteKey};
 use crate::types::{Metric, RouterId, SeqNo};
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 /// Settings of the whole node.
@@ -50,6 +51,40 @@ impl Default for Limits {
             sources_per_prefix: 16,
             pending_requests: 65_536,
         }
+    }
+}
+
+/// What the forwarding plane beneath us can hold. Routes that it cannot are kept, and neither used
+/// nor announced (RFC 9079 §4, RFC 9229 §2.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Forwarding {
+    /// IPv4 routes with a source prefix.
+    pub v4_source_specific: bool,
+    /// IPv6 routes with a source prefix.
+    pub v6_source_specific: bool,
+    /// IPv4 routes with an IPv6 next hop.
+    pub v4_via_v6: bool,
+}
+
+impl Default for Forwarding {
+    /// Everything.
+    fn default() -> Self {
+        Self {
+            v4_source_specific: true,
+            v6_source_specific: true,
+            v4_via_v6: true,
+        }
+    }
+}
+
+impl Forwarding {
+    /// Whether a route to `key` by `next_hop` can be installed.
+    pub fn can_hold(&self, key: &RouteKey, next_hop: IpAddr) -> bool {
+        let (source_specific, over_other) = match key.family() {
+            Family::V4 => (self.v4_source_specific, self.v4_via_v6),
+            Family::V6 => (self.v6_source_specific, true),
+        };
+        (source_specific || !key.is_source_specific()) && (over_other || next_hop.is_ipv4())
     }
 }
 

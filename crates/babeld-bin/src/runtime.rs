@@ -122,6 +122,7 @@ impl Running {
             interface_news: Vec::new(),
             send_complaints: BTreeMap::new(),
         };
+        running.engine.set_forwarding(now, fib::forwarding());
         running.adopt(now);
         for interface in running.settings.interfaces.clone() {
             running.start_interface(&interface.name);

@@ -35,7 +35,7 @@ mod update;
 mod waiting;
 
 use crate::auth::Generator;
-use crate::config::Config;
+use crate::config::{Config, Forwarding};
 use crate::event::{Diagnostic, Event, FibChange, FibTarget, Notification};
 use crate::ext::Extension;
 use crate::link::Link;
@@ -54,6 +54,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 #[derive(Debug)]
 pub struct Engine<X: Extension, P: SelectionPolicy<X::Attr>> {
     config: Config,
+    forwarding: Forwarding,
     extension: X,
     policy: P,
     seqno: SeqNo,
@@ -101,6 +102,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             generator: Generator::new(&config.entropy),
             complaints: complaints::Complaints::default(),
             config,
+            forwarding: Forwarding::default(),
             extension,
             policy,
             rng,
@@ -226,6 +228,13 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     /// Changes the policy; all prefixes are judged again.
     pub fn update_policy(&mut self, now: Instant, change: impl FnOnce(&mut P)) {
         change(&mut self.policy);
+        self.mark_all_dirty();
+        self.settle(now);
+    }
+
+    /// Says what the forwarding plane can hold; everything, unless told otherwise.
+    pub fn set_forwarding(&mut self, now: Instant, forwarding: Forwarding) {
+        self.forwarding = forwarding;
         self.mark_all_dirty();
         self.settle(now);
     }

@@ -61,7 +61,8 @@ impl<A: Copy, K: Ord + Copy> Judgement<A, K> {
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     /// Gathers the candidates of a prefix and has the policy judge them. Retracted, unreachable
-    /// and filtered routes are no candidates, nor is an originator that cannot be remembered.
+    /// and filtered routes are no candidates, nor what the kernel cannot hold, nor an originator
+    /// that cannot be remembered.
     pub(super) fn judge(
         &self,
         now: Instant,
@@ -81,7 +82,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 .plus(route.filter_metric)
                 .plus(neighbour.cost);
             let room = entry.sources.has_room(route.router_id, limit);
-            if metric.is_infinite() || route.refused || !room {
+            let next_hop = neighbour.next_hop(route.next_hop);
+            let held = self.forwarding.can_hold(&entry.key, next_hop);
+            if metric.is_infinite() || route.refused || !room || !held {
                 continue;
             }
             judgement.candidates.push(Candidate {

@@ -200,3 +200,52 @@ fn a_relayed_route_keeps_originator_and_seqno() {
         Said::Update { router_id, seqno: SeqNo(7), .. } if router_id == rid(9)
     )));
 }
+
+// 9079-4-3, 9079-4-4, 9229-2.2-5
+#[test]
+fn what_the_kernel_cannot_hold_is_neither_used_nor_passed_on() {
+    use babel_core::config::Forwarding;
+    let v6_specific = specific(P, "2001:db8:a::/48");
+    let v4_specific = specific(V4, "10.1.0.0/16");
+    let nothing = Forwarding {
+        v4_source_specific: false,
+        v6_source_specific: false,
+        v4_via_v6: false,
+    };
+    for (forwarding, refused) in [
+        (Forwarding::default(), vec![]),
+        (
+            Forwarding {
+                v4_source_specific: false,
+                ..Forwarding::default()
+            },
+            vec![v4_specific],
+        ),
+        (nothing, vec![v4_specific, v6_specific, key(V4)]),
+    ] {
+        let mut bench = Bench::new();
+        bench.node.set_forwarding(bench.now, forwarding);
+        bench.join(ETH0, 1);
+        bench.join(ETH1, 2);
+        let keys = [key(P), key(V4), v6_specific, v4_specific];
+        for key in keys {
+            let update = Announce {
+                key,
+                ..Announce::of(P)
+            };
+            bench.announce(ETH0, 1, update);
+        }
+        bench.run(seconds(20.0));
+        assert_eq!(bench.node.routes(bench.now).count(), 4, "all are kept");
+        for wanted in keys {
+            let held = !refused.contains(&wanted);
+            assert_eq!(bench.fib.contains_key(&wanted), held, "{wanted}");
+            let is_it = |said: &Said| matches!(said, Said::Update { key, .. } if *key == wanted);
+            assert_eq!(
+                !on_eth1(&bench, Instant::ZERO, is_it).is_empty(),
+                held,
+                "{wanted}"
+            );
+        }
+    }
+}

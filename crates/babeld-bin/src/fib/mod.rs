@@ -10,6 +10,7 @@
 //!
 //! It must not decide which route is best, and it does not read the clock.
 
+mod capability;
 #[cfg(test)]
 mod fake;
 mod observe;
@@ -20,6 +21,7 @@ mod table;
 mod tests;
 mod unmet;
 
+pub use capability::forwarding;
 pub use observe::{Observation, Seen};
 pub use route::{
     Action, Kernel, KernelRoute, PROTO_BABEL, Refusal, UNREACHABLE_PRIORITY, Verb, Write,
