@@ -11,7 +11,7 @@ use crate::identity::{self, PidFile};
 use crate::links::Links;
 use crate::log;
 use crate::net::BabelSocket;
-use crate::runtime::{NetlinkKernel, Parts, Running};
+use crate::runtime::{NetlinkKernel, Parts, Running, Source};
 use crate::signals::{Signal, Signals};
 use crate::sysctl::Sysctls;
 use crate::watchdog::{self, Watchdog};
@@ -20,6 +20,7 @@ use babel_core::config::{Config, Limits};
 use babel_core::types::{RouterId, SeqNo};
 use babel_netlink::{Groups, Monitor};
 use clients::{Clients, Wish};
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,8 +31,9 @@ const GOODBYE_PAUSE: Duration = Duration::from_millis(5);
 /// The highest index of a device whose address may make our router-id.
 const LAST_IDENTITY_INDEX: u32 = 255;
 
-/// Runs a node until a signal ends it.
-pub fn run(settings: Settings) -> anyhow::Result<()> {
+/// Runs a node until a signal ends it. `arguments` are the command line that the settings came
+/// of, for `reload`.
+pub fn run(settings: Settings, arguments: Vec<OsString>) -> anyhow::Result<()> {
     for warning in &settings.warnings {
         log::complain(warning);
     }
@@ -49,11 +51,12 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         .build()
         .context("starting tokio")?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&tokio, live(settings))
+    let source = Source::new(arguments, &settings);
+    local.block_on(&tokio, live(settings, source))
 }
 
 /// The life of a node.
-async fn live(settings: Settings) -> anyhow::Result<()> {
+async fn live(settings: Settings, source: Source) -> anyhow::Result<()> {
     // From here on a signal finds us able to undo what we do.
     let mut signals = Signals::install().context("signal")?;
     if watchdog::supervised() {
@@ -81,6 +84,7 @@ async fn live(settings: Settings) -> anyhow::Result<()> {
         monitor,
         links,
         sysctls,
+        source,
     })
     .context("starting")?;
     let mut watchdog = Watchdog::from_environment();

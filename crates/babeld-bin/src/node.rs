@@ -66,4 +66,10 @@ pub trait Node {
     fn kernel_counters(&self) -> KernelCounters;
     /// Carries out a configuration statement at run time.
     fn execute(&mut self, statement: &str) -> Result<(), Refused>;
+    /// Reads the configuration files again and applies the difference, unless `dry_run`; a line
+    /// for each thing that changed, or would.
+    fn reload(&mut self, dry_run: bool) -> Result<Vec<String>, Refused> {
+        let _ = dry_run;
+        Err(Refused::No("there are no files to read again".into()))
+    }
 }

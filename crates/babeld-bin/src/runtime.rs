@@ -13,10 +13,12 @@ mod links;
 mod listen;
 mod packets;
 mod prices;
+mod reload;
 mod report;
 mod statement;
 
 pub use kernel::NetlinkKernel;
+pub use reload::Source;
 
 use crate::clock;
 use crate::config::Settings;
@@ -66,6 +68,7 @@ pub struct Running {
     leaving: bool,
     interface_news: Vec<(Change, InterfaceView)>,
     send_complaints: BTreeMap<LinkId, Instant>,
+    source: Source,
 }
 
 /// What a node is made of.
@@ -85,6 +88,8 @@ pub struct Parts {
     pub links: Links,
     /// Set up.
     pub sysctls: Sysctls,
+    /// Where the settings come from, to read them again.
+    pub source: Source,
 }
 
 impl Running {
@@ -121,6 +126,7 @@ impl Running {
             leaving: false,
             interface_news: Vec::new(),
             send_complaints: BTreeMap::new(),
+            source: parts.source,
         };
         running.engine.set_forwarding(now, fib::forwarding());
         running.adopt(now);
@@ -330,6 +336,10 @@ impl Node for Running {
 
     fn execute(&mut self, statement: &str) -> Result<(), Refused> {
         self.carry_out(statement)
+    }
+
+    fn reload(&mut self, dry_run: bool) -> Result<Vec<String>, Refused> {
+        self.read_again(dry_run)
     }
 }
 

@@ -229,7 +229,11 @@ fn a_monitor_hears_of_changes_until_it_no_longer_wants_to() {
         let dump = read_until(&mut stream, "\nok\n").await;
         assert!(dump.contains("add neighbour "), "{dump}");
         fixture.settled(Server::has_monitors).await;
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        {
+            // The engine is told that somebody listens.
+            let (mut node, mut server) = (fixture.node.borrow_mut(), fixture.server.borrow_mut());
+            node.publish(&mut server);
+        }
         fixture.node.borrow_mut().run(Duration::from_secs(8));
         let heard = read_until(&mut stream, " cost 96\n").await;
         assert!(heard.contains("change neighbour "), "{heard}");
@@ -383,4 +387,52 @@ fn a_socket_file_in_the_way_is_named_and_ours_is_removed_at_the_end() {
         };
         tokio::time::timeout(DEADLINE, gone).await.expect("removed");
     });
+}
+
+#[test]
+fn tables_are_dumped_and_monitored_one_at_a_time() {
+    let peer = Peer {
+        rxcost: 96,
+        fee: None,
+        prefixes: vec![(key("2001:db8::/32"), 10)],
+    };
+    serve(
+        TestNode::new(false, &[peer], Duration::from_secs(60)),
+        async |fixture| {
+            let kinds = |answer: &str| -> Vec<String> {
+                let word = |line: &str| line.split(' ').nth(1).unwrap_or(line).to_owned();
+                answer.lines().map(word).collect()
+            };
+            for (request, kind, count) in [
+                ("dump-interfaces", "interface", 2),
+                ("dump-neighbors", "neighbour", 1),
+                ("dump-routable-neighbors", "neighbour", 1),
+                ("dump-route", "route", 1),
+                ("dump-installed-routes", "route", 1),
+                ("dump-xroutes", "xroute", 0),
+            ] {
+                let answer = ask(&fixture.path, format!("{request}\n").as_bytes()).await;
+                let mut wanted = vec![kind.to_owned(); count];
+                wanted.push("ok".into());
+                assert_eq!(kinds(&answer), wanted, "{request}");
+            }
+            let mut stream = connect(&fixture.path).await;
+            read_until(&mut stream, "ok\n").await;
+            stream
+                .write_all(b"monitor-interface\n")
+                .await
+                .expect("written");
+            let told = read_until(&mut stream, "ok\n").await;
+            assert_eq!(kinds(&told), ["interface", "interface", "ok"]);
+            // Of the neighbour's Hellos nothing is told, of the interface all.
+            fixture.node.borrow_mut().run(Duration::from_secs(10));
+            let mut node = fixture.node.borrow_mut();
+            let mut server = fixture.server.borrow_mut();
+            node.publish(&mut server);
+            node.interface_down(0, &mut server);
+            drop((node, server));
+            let told = read_until(&mut stream, "\n").await;
+            assert_eq!(told, "change interface eth0 up false\n");
+        },
+    );
 }

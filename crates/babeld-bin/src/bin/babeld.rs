@@ -2,16 +2,18 @@
 
 use babeld::cli::{self, Action, CliError};
 use babeld::{config, log};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::parse(std::env::args_os().skip(1)) {
-        Ok(invocation) => act(invocation),
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match cli::parse(arguments.clone()) {
+        Ok(invocation) => act(invocation, arguments),
         Err(error) => fail(&error),
     }
 }
 
-fn act(invocation: cli::Invocation) -> ExitCode {
+fn act(invocation: cli::Invocation, arguments: Vec<OsString>) -> ExitCode {
     match invocation.action {
         Action::Run => {}
         Action::ShowVersion => {
@@ -28,7 +30,7 @@ fn act(invocation: cli::Invocation) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
-    match babeld::daemon::run(invocation.settings) {
+    match babeld::daemon::run(invocation.settings, arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::complain(format_args!("{error:#}"));

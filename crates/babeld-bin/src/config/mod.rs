@@ -103,6 +103,7 @@
 
 mod auth;
 mod check;
+mod difference;
 mod error;
 mod interface;
 mod key;
@@ -113,6 +114,7 @@ mod parse_filter;
 mod parse_global;
 mod parse_interface;
 mod parse_key;
+mod rule_text;
 mod settings;
 mod statement;
 mod value;
@@ -121,6 +123,7 @@ pub mod vocabulary;
 
 pub use auth::KeyUse;
 pub use check::{Report, check};
+pub use difference::Difference;
 pub use error::{ConfigError, Origin, Place, Warning};
 pub use interface::{InterfaceOptions, InterfaceSettings, LinkType, Medium};
 pub use key::{Key, KeyType};

@@ -29,7 +29,7 @@ pub fn parse_statement(text: &str, place: &Place) -> Result<Parsed, ConfigError>
 }
 
 /// Words that begin a statement, apart from the options of the node.
-pub(super) const STATEMENTS: [&str; 13] = [
+pub(super) const STATEMENTS: [&str; 14] = [
     "interface",
     "default",
     "in",
@@ -39,6 +39,7 @@ pub(super) const STATEMENTS: [&str; 13] = [
     "key",
     "flush",
     "reopen-logfile",
+    "reload",
     "dump",
     "monitor",
     "unmonitor",
@@ -109,6 +110,9 @@ fn command(line: &mut Line<'_>, word: &str) -> Result<Option<Command>, ConfigErr
         "unmonitor" => Command::Unmonitor,
         "quit" => Command::Quit,
         "reopen-logfile" => Command::ReopenLogfile,
+        "reload" => Command::Reload {
+            dry_run: !line.at_end() && line.choice(word, &[("dry-run", true)])?,
+        },
         "flush" => {
             let what = line.word("'interface' or 'filters' after 'flush'")?;
             match what.text.as_str() {

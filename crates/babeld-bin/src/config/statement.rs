@@ -64,6 +64,11 @@ pub enum Command {
     FlushInterface(String),
     /// `flush filters [KIND]`: all rules of a kind, or of every kind.
     FlushFilters(Option<FilterKind>),
+    /// `reload [dry-run]`
+    Reload {
+        /// Only say what would change.
+        dry_run: bool,
+    },
     /// `reopen-logfile`
     ReopenLogfile,
     /// `dump`

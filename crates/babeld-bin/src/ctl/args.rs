@@ -84,6 +84,13 @@ pub enum Invocation {
     Monitor(Socket, bool),
     /// `raw`, with the line to send.
     Raw(Socket, String),
+    /// `reload`, really or not.
+    Reload {
+        /// Where the daemon listens.
+        socket: Socket,
+        /// `--dry-run`
+        dry_run: bool,
+    },
     /// `check-config`.
     CheckConfig(Vec<OsString>),
     /// `lab`.
@@ -113,11 +120,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut socket = Socket::Usual;
     let mut json = false;
+    let mut dry_run = false;
     let mut words: Vec<OsString> = Vec::new();
     while let Some(argument) = parser.next()? {
         match argument {
             Short('s') | Long("socket") => socket = Socket::from_word(parser.value()?),
             Short('j') | Long("json") => json = true,
+            Long("dry-run") => dry_run = true,
             Short('h') | Long("help") => return Ok(Invocation::Help),
             Short('V') | Long("version") => return Ok(Invocation::Version),
             Value(word) => {
@@ -130,7 +139,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
             other => return Err(other.unexpected().into()),
         }
     }
-    command(words, socket, json)
+    match (words.first(), dry_run) {
+        (Some(word), _) if word == "reload" => reload(words, socket, dry_run),
+        (_, true) => usage("--dry-run is for `reload` only"),
+        (_, false) => command(words, socket, json),
+    }
 }
 
 fn command(words: Vec<OsString>, socket: Socket, json: bool) -> Result<Invocation, UsageError> {
@@ -163,6 +176,20 @@ fn command(words: Vec<OsString>, socket: Socket, json: bool) -> Result<Invocatio
             Ok(Invocation::Raw(socket, line))
         }
         other => usage(format!("there is no command `{other}`")),
+    }
+}
+
+fn reload(words: Vec<OsString>, socket: Socket, flag: bool) -> Result<Invocation, UsageError> {
+    match text(words.into_iter().skip(1))?.as_slice() {
+        [] => Ok(Invocation::Reload {
+            socket,
+            dry_run: flag,
+        }),
+        [word] if word == "dry-run" => Ok(Invocation::Reload {
+            socket,
+            dry_run: true,
+        }),
+        [word, ..] => usage(format!("reload: what is `{word}`? It takes --dry-run")),
     }
 }
 

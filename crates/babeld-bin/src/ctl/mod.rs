@@ -30,6 +30,7 @@ usage: babelctl [-s PATH|PORT] [-j] COMMAND
   explain PREFIX [from SOURCE-PREFIX]         every route to PREFIX, and why it won or lost
   monitor                                     the tables, then each change as it happens
   raw LINE...                                 send one line as it is: a statement, for example
+  reload [--dry-run]                          read the configuration again and apply what changed
   check-config FILE...                        read configuration files and touch nothing
   lab run|up|exec|down|list ...               small networks on this machine; see `babelctl lab`
 
@@ -94,6 +95,7 @@ pub fn run<W: Write>(invocation: Invocation, output: &mut Output<W>) -> Result<E
             monitor::run(&mut Connection::open(&socket)?, json, output)?;
         }
         Invocation::Raw(socket, line) => return raw(&socket, &line, output),
+        Invocation::Reload { socket, dry_run } => reload(&socket, dry_run, output)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -162,6 +164,27 @@ fn raw<W: Write>(socket: &Socket, line: &str, output: &mut Output<W>) -> Result<
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn reload<W: Write>(socket: &Socket, dry_run: bool, output: &mut Output<W>) -> Result<()> {
+    let mut connection = Connection::open(socket)?;
+    let request = if dry_run { "reload dry-run" } else { "reload" };
+    let mut count = 0;
+    let end = connection.ask(request, |line| {
+        count += 1;
+        output.text(&format!("{line}\n"))
+    })?;
+    match (end.as_str(), count) {
+        ("ok", 0) => output.text("nothing differs\n"),
+        ("ok", _) => Ok(()),
+        ("bad", _) => bail!(
+            "{} at {} does not reload: its socket is read-only (`local-path-readwrite`, -G), or it \
+             is another babeld",
+            connection.version(),
+            connection.place()
+        ),
+        (no, _) => bail!("nothing was changed: {}", no.trim_start_matches("no ")),
+    }
 }
 
 fn check_config<W: Write>(files: &[OsString], output: &mut Output<W>) -> Result<ExitCode> {

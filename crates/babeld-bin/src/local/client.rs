@@ -4,6 +4,7 @@ use super::command::{Command, Line};
 use super::listen::Access;
 use super::outbox::{Outbox, Piece};
 use super::server::{Request, Shared};
+use super::snapshot::Tables;
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -41,7 +42,7 @@ pub(super) enum Stream {
 pub(super) struct Client {
     access: Access,
     outbox: Outbox,
-    monitoring: Cell<bool>,
+    monitoring: Cell<Option<Tables>>,
     progress: Cell<Instant>,
     slow: Cell<bool>,
     cut: Notify,
@@ -52,7 +53,7 @@ impl Client {
         Self {
             access,
             outbox: Outbox::default(),
-            monitoring: Cell::new(false),
+            monitoring: Cell::new(None),
             progress: Cell::new(Instant::now()),
             slow: Cell::new(false),
             cut: Notify::new(),
@@ -77,12 +78,20 @@ impl Client {
         self.push(Piece::Text(text.into()));
     }
 
-    pub(super) fn set_monitoring(&self, monitoring: bool) {
-        self.monitoring.set(monitoring);
+    /// Notifies it of changes of `tables`, besides those it monitors already.
+    pub(super) fn monitor(&self, tables: Tables) {
+        let known = self.monitoring.get();
+        self.monitoring
+            .set(Some(known.map_or(tables, |known| known.and(tables))));
     }
 
-    /// Whether it wants notifications.
-    pub(super) fn is_monitoring(&self) -> bool {
+    /// Ends its notifications.
+    pub(super) fn unmonitor(&self) {
+        self.monitoring.set(None);
+    }
+
+    /// What it wants notifications of.
+    pub(super) fn monitored(&self) -> Option<Tables> {
         self.monitoring.get()
     }
 
@@ -99,13 +108,13 @@ impl Client {
     /// Ends the connection at once: the client does not read.
     pub(super) fn cut_slow(&self) {
         self.slow.set(true);
-        self.monitoring.set(false);
+        self.unmonitor();
         self.cut.notify_one();
     }
 
     /// Ends the connection when what was queued has been written.
     pub(super) fn close(&self) {
-        self.monitoring.set(false);
+        self.unmonitor();
         self.outbox.close();
     }
 }
@@ -150,7 +159,7 @@ where
         _ = write(client, output) => {}
         () = reading => {}
     }
-    client.set_monitoring(false);
+    client.unmonitor();
     if client.slow.get() {
         shared.count(|counters| counters.cut_slow += 1);
         tracing::info!("control socket: a client that does not read was cut");
@@ -186,7 +195,7 @@ async fn read<I: AsyncRead + Unpin>(
             Line::Bad => client.say("bad\n"),
             Line::Quit => return End::Quit,
             Line::Unmonitor => {
-                client.set_monitoring(false);
+                client.unmonitor();
                 client.say("ok\n");
             }
             Line::Command(command) => {

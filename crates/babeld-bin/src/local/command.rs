@@ -26,10 +26,12 @@ pub(super) enum Line {
 /// What only the node can answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Command {
-    /// `dump`.
-    Dump,
-    /// `monitor`.
-    Monitor,
+    /// `dump`, `dump-…`.
+    Dump(Tables),
+    /// `monitor`, `monitor-…`.
+    Monitor(Tables),
+    /// `reload [dry-run]`, on a read-write socket.
+    Reload { dry_run: bool },
     /// `json neighbours|routes|xroutes|interfaces`.
     Json(Tables),
     /// `json status`.
@@ -59,13 +61,36 @@ impl Line {
             [] => Self::Nothing,
             ["quit"] => Self::Quit,
             ["unmonitor"] => Self::Unmonitor,
-            ["dump"] => Self::Command(Command::Dump),
-            ["monitor"] => Self::Command(Command::Monitor),
+            ["dump"] => Self::Command(Command::Dump(Tables::ALL)),
+            ["monitor"] => Self::Command(Command::Monitor(Tables::ALL)),
             ["quit" | "unmonitor" | "dump" | "monitor", ..] => Self::Bad,
             ["json", query @ ..] => json(query).map_or(Self::Bad, Self::Command),
+            [word, rest @ ..] if is_partial(word) => match partial(word) {
+                Some(command) if rest.is_empty() => Self::Command(command),
+                _ => Self::Bad,
+            },
+            ["reload"] if access == Access::ReadWrite => {
+                Self::Command(Command::Reload { dry_run: false })
+            }
+            ["reload", "dry-run"] if access == Access::ReadWrite => {
+                Self::Command(Command::Reload { dry_run: true })
+            }
+            ["reload", ..] => Self::Bad,
             _ if access == Access::ReadWrite => Self::Command(Command::Statement(text.into())),
             _ => Self::Bad,
         }
+    }
+}
+
+fn is_partial(word: &str) -> bool {
+    word.starts_with("dump-") || word.starts_with("monitor-")
+}
+
+/// `dump-KIND` and `monitor-KIND`, as AREDN's babeld has the first.
+fn partial(word: &str) -> Option<Command> {
+    match word.strip_prefix("dump-") {
+        Some(kind) => Tables::to_dump(kind).map(Command::Dump),
+        None => Tables::named(word.strip_prefix("monitor-")?).map(Command::Monitor),
     }
 }
 
@@ -102,7 +127,11 @@ mod tests {
     #[test]
     fn the_stock_words_are_taken_as_stock_babeld_takes_them() {
         for dump in ["dump", "  dump", "dump # c", "dump\r", "dump\0", "dump\t"] {
-            assert_eq!(ro(dump), Line::Command(Command::Dump), "{dump:?}");
+            assert_eq!(
+                ro(dump),
+                Line::Command(Command::Dump(Tables::ALL)),
+                "{dump:?}"
+            );
         }
         for bad in ["dump x", "DUMP", "quit x", "\"dump\"", "frobnicate"] {
             assert_eq!(ro(bad), Line::Bad, "{bad:?}");
@@ -112,6 +141,41 @@ mod tests {
         }
         assert_eq!(ro("quit"), Line::Quit);
         assert_eq!(ro("unmonitor"), Line::Unmonitor);
+    }
+
+    #[test]
+    fn tables_are_dumped_and_monitored_one_by_one_in_either_spelling() {
+        for word in ["neighbour", "neighbours", "neighbor", "neighbors"] {
+            let dump = Line::Command(Command::Dump(Tables::NEIGHBOURS));
+            assert_eq!(ro(&format!("dump-{word}")), dump, "{word}");
+            let monitor = Line::Command(Command::Monitor(Tables::NEIGHBOURS));
+            assert_eq!(ro(&format!("monitor-{word}")), monitor, "{word}");
+        }
+        for word in ["dump-interfaces", "dump-xroute", "dump-installed-routes"] {
+            assert!(
+                matches!(ro(word), Line::Command(Command::Dump(_))),
+                "{word}"
+            );
+        }
+        assert_ne!(ro("dump-installed-routes"), ro("dump-routes"));
+        for bad in [
+            "dump-",
+            "dump-key",
+            "dump-routes x",
+            "monitor-installed-route",
+        ] {
+            assert_eq!(ro(bad), Line::Bad, "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_who_may_write_may_reload() {
+        let rw = |line: &str| Line::parse(line.as_bytes(), Access::ReadWrite);
+        for (line, dry_run) in [("reload", false), (" reload dry-run # x", true)] {
+            assert_eq!(rw(line), Line::Command(Command::Reload { dry_run }));
+            assert_eq!(ro(line), Line::Bad);
+        }
+        assert_eq!(rw("reload now"), Line::Bad);
     }
 
     #[test]

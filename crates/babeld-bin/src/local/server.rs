@@ -117,10 +117,19 @@ impl Server {
             done,
         } = request;
         match command {
-            Command::Dump => self.dump(&client, node, Tables::ALL, Form::Lines),
-            Command::Monitor => {
-                self.dump(&client, node, Tables::ALL, Form::Lines);
-                client.set_monitoring(true);
+            Command::Dump(tables) => self.dump(&client, node, tables, Form::Lines),
+            Command::Monitor(tables) => {
+                self.dump(&client, node, tables, Form::Lines);
+                client.monitor(tables);
+            }
+            Command::Reload { dry_run } => {
+                let answer = node.reload(dry_run).map(|lines| {
+                    for line in lines {
+                        client.say(&(line + "\n"));
+                    }
+                });
+                self.names = LinkNames::default();
+                client.say(&answer_line(answer));
             }
             Command::Json(tables) => self.dump(&client, node, tables, Form::Json),
             Command::Status => {
@@ -153,7 +162,7 @@ impl Server {
             Notification::XRoute(..) => None,
             Notification::Overrun => {
                 // A second `add` of what it knows would confuse a client more than starting anew.
-                self.for_each_monitor(|client| client.cut_slow());
+                self.for_each_monitor(|_| true, Client::cut_slow);
                 return;
             }
         };
@@ -171,7 +180,12 @@ impl Server {
             Notification::XRoute(change, view) => line::xroute(&mut text, *change, view),
             Notification::Overrun => {}
         }
-        self.tell_monitors(&text);
+        self.tell_monitors(&text, |tables| match notification {
+            Notification::Neighbour(..) => tables.neighbours,
+            Notification::Route(..) => tables.routes,
+            Notification::XRoute(..) => tables.xroutes,
+            Notification::Overrun => false,
+        });
     }
 
     /// Tells all monitors that an interface was added, changed (up or down) or flushed.
@@ -181,14 +195,14 @@ impl Server {
         if self.has_monitors() {
             let mut text = String::with_capacity(100);
             line::interface(&mut text, change, interface);
-            self.tell_monitors(&text);
+            self.tell_monitors(&text, |tables| tables.interfaces);
         }
     }
 
     /// Whether anybody listens to notifications.
     pub fn has_monitors(&self) -> bool {
         let clients = self.shared.clients.borrow();
-        clients.iter().any(|client| client.is_monitoring())
+        clients.iter().any(|client| client.monitored().is_some())
     }
 
     /// Numbers since start.
@@ -226,14 +240,16 @@ impl Server {
         }
     }
 
-    fn tell_monitors(&self, text: &str) {
+    fn tell_monitors(&self, text: &str, wanted: impl Fn(&Tables) -> bool) {
         let shared_text: Rc<str> = text.into();
-        self.for_each_monitor(|client| client.push(Piece::Text(shared_text.clone())));
+        self.for_each_monitor(wanted, |client| {
+            client.push(Piece::Text(shared_text.clone()));
+        });
     }
 
-    fn for_each_monitor(&self, tell: impl Fn(&Client)) {
+    fn for_each_monitor(&self, wanted: impl Fn(&Tables) -> bool, tell: impl Fn(&Client)) {
         for client in self.shared.clients.borrow().iter() {
-            if client.is_monitoring() {
+            if client.monitored().as_ref().is_some_and(&wanted) {
                 tell(client);
             }
         }

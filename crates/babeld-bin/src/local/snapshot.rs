@@ -14,10 +14,12 @@ use std::vec::IntoIter;
 /// Which tables to show, in the order of a dump.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Tables {
-    interfaces: bool,
-    neighbours: bool,
-    xroutes: bool,
-    routes: bool,
+    pub(super) interfaces: bool,
+    pub(super) neighbours: bool,
+    pub(super) xroutes: bool,
+    pub(super) routes: bool,
+    /// Of neighbours and routes, only those in use.
+    only_used: bool,
 }
 
 impl Tables {
@@ -26,12 +28,14 @@ impl Tables {
         neighbours: false,
         xroutes: false,
         routes: false,
+        only_used: false,
     };
     pub(super) const ALL: Self = Self {
         interfaces: true,
         neighbours: true,
         xroutes: true,
         routes: true,
+        only_used: false,
     };
     pub(super) const INTERFACES: Self = Self {
         interfaces: true,
@@ -49,6 +53,46 @@ impl Tables {
         routes: true,
         ..Self::NONE
     };
+
+    /// The tables that the end of `dump-…` or `monitor-…` names, in British or American
+    /// spelling, one or many.
+    pub(super) fn named(word: &str) -> Option<Self> {
+        match word.strip_suffix('s').unwrap_or(word) {
+            "interface" => Some(Self::INTERFACES),
+            "neighbour" | "neighbor" => Some(Self::NEIGHBOURS),
+            "xroute" => Some(Self::XROUTES),
+            "route" => Some(Self::ROUTES),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::named`], with AREDN's words for neighbours that can be reached and routes that
+    /// are installed.
+    pub(super) fn to_dump(word: &str) -> Option<Self> {
+        match word.strip_suffix('s').unwrap_or(word) {
+            "routable-neighbour" | "routable-neighbor" => Some(Self::NEIGHBOURS.only_used()),
+            "installed-route" => Some(Self::ROUTES.only_used()),
+            _ => Self::named(word),
+        }
+    }
+
+    /// What a client that monitors `self` and then `other` monitors.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            interfaces: self.interfaces || other.interfaces,
+            neighbours: self.neighbours || other.neighbours,
+            xroutes: self.xroutes || other.xroutes,
+            routes: self.routes || other.routes,
+            only_used: false,
+        }
+    }
+
+    const fn only_used(self) -> Self {
+        Self {
+            only_used: true,
+            ..self
+        }
+    }
 }
 
 /// How to write a row.
@@ -84,7 +128,8 @@ impl Snapshot {
             names,
             interfaces: collect(interfaces.into_iter().take(keep(tables.interfaces))),
             neighbours: if tables.neighbours {
-                collect(engine.neighbours(now))
+                let used = |view: &NeighbourView| !(tables.only_used && view.cost.is_infinite());
+                collect(engine.neighbours(now).filter(used))
             } else {
                 IntoIter::default()
             },
@@ -94,7 +139,8 @@ impl Snapshot {
                 IntoIter::default()
             },
             routes: if tables.routes {
-                collect(engine.routes(now))
+                let used = |view: &RouteView<RoutePrice>| view.installed || !tables.only_used;
+                collect(engine.routes(now).filter(used))
             } else {
                 IntoIter::default()
             },

@@ -1,7 +1,7 @@
 //! Keys, requests of the control socket, and words of other versions.
 
 use crate::{bad, refuses, settings};
-use babeld::config::{Command, Origin, Place, Statement, parse_statement};
+use babeld::config::{Command, FilterKind, Origin, Place, Statement, parse_statement};
 
 #[test]
 fn keys_are_kept_and_the_last_of_an_id_wins() {
@@ -131,6 +131,13 @@ fn requests_of_the_control_socket_are_for_it_alone() {
             "flush interface eth0",
             Command::FlushInterface("eth0".into()),
         ),
+        ("reload", Command::Reload { dry_run: false }),
+        ("reload dry-run", Command::Reload { dry_run: true }),
+        ("flush filters", Command::FlushFilters(None)),
+        (
+            "flush filters out",
+            Command::FlushFilters(Some(FilterKind::Out)),
+        ),
     ] {
         let parsed = parse_statement(line, &socket).expect("a command");
         assert_eq!(parsed.statement, Statement::Command(command), "{line}");
@@ -142,8 +149,15 @@ fn requests_of_the_control_socket_are_for_it_alone() {
         ("quit", 1, "'quit' is for the control socket only"),
         ("reopen-logfile", 1, "is for the control socket only"),
         ("dump x", 6, "'x' is too much"),
-        ("flush", 6, "'interface' after 'flush' is missing"),
+        (
+            "flush",
+            6,
+            "'interface' or 'filters' after 'flush' is missing",
+        ),
         ("flush everything", 7, "'everything' cannot be flushed"),
         ("flush interface", 16, "is missing"),
+        ("flush filters both", 15, "'both'"),
+        ("reload", 1, "'reload' is for the control socket only"),
+        ("reload dryrun", 8, "is not one of dry-run"),
     ]);
 }

@@ -73,7 +73,7 @@ fn who_reads_an_octet_now_and_then_is_served_to_the_end() {
 fn a_burst_is_held_for_a_reader_and_not_for_the_deaf() {
     in_virtual_time(async {
         let (shared, client) = (shared(), client());
-        client.set_monitoring(true);
+        client.monitor(Tables::ALL);
         let line: Rc<str> = "x".repeat(1000).into();
         let tell = |octets: usize| {
             for _ in 0..octets / 1000 {
@@ -82,12 +82,12 @@ fn a_burst_is_held_for_a_reader_and_not_for_the_deaf() {
         };
         // All at once, before the client had any chance to read.
         tell(3 * MAX_IDLE_TEXT);
-        assert!(client.is_monitoring());
+        assert!(client.monitored().is_some());
         // Later, when it has still read nothing.
         let (_near, task) = begin(&shared, &client, 8);
         tokio::time::sleep(PATIENCE * 2).await;
         tell(1000);
-        assert!(!client.is_monitoring());
+        assert!(!client.monitored().is_some());
         task.await.expect("no panic");
         assert_eq!(shared.counters().cut_slow, 1);
     });
@@ -97,10 +97,10 @@ fn a_burst_is_held_for_a_reader_and_not_for_the_deaf() {
 fn nobody_is_owed_more_than_the_greatest_burst() {
     in_virtual_time(async {
         let client = client();
-        client.set_monitoring(true);
+        client.monitor(Tables::ALL);
         let line: Rc<str> = "x".repeat(1000).into();
         let mut told = 0;
-        while client.is_monitoring() {
+        while client.monitored().is_some() {
             client.push(Piece::Text(line.clone()));
             told += line.len();
             assert!(told <= MAX_TEXT);
