@@ -171,7 +171,8 @@ fn options_text(before: &InterfaceOptions, after: &InterfaceOptions) -> String {
     compare!("split-horizon" split_horizon "v4-via-v6" v4_via_v6 "price" price);
     compare!("enable-timestamps" enable_timestamps "rtt-decay" rtt_decay "rtt-min" rtt_min);
     compare!("rtt-max" rtt_max "max-rtt-penalty" max_rtt_penalty "unicast" unicast);
-    compare!("rfc6126-compatible" rfc6126_compatible "probe-mtu" probe_mtu);
+    compare!("unicast-neighbour" unicast_neighbours "probe-mtu" probe_mtu);
+    compare!("rfc6126-compatible" rfc6126_compatible);
     compare!("accept-bad-signatures" accept_bad_signatures);
     if texts.is_empty() {
         return "other options".into();
