@@ -8,6 +8,7 @@ use netns::{Daemon, Namespace, Switch, wait_for};
 use std::net::{IpAddr, Ipv6Addr};
 
 const THEIRS: &str = "2001:db8:2::2/128";
+const PORT: &str = "33123";
 const OURS: &str = "2001:db8:1::1/128";
 
 /// A node for each number, with an address of its own.
@@ -164,5 +165,58 @@ fn a_missing_link_local_address_is_told_with_the_way_out() -> Result<()> {
     )?;
     pair.a.set("ipv6/conf/va/disable_ipv6", "0")?;
     logged(&ours, "Upped interface va")?;
+    Ok(())
+}
+
+/// What `babelctl explain neighbour` says to `ours`.
+fn diagnosis(namespace: &Namespace, words: &[&str]) -> Result<String> {
+    let mut argv = vec![
+        env!("CARGO_BIN_EXE_babelctl"),
+        "-s",
+        PORT,
+        "explain",
+        "neighbour",
+    ];
+    argv.extend(words);
+    let output = namespace.run(&argv, SOON)?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn what_ails_a_neighbour_is_told_with_the_way_out() -> Result<()> {
+    let pair = Pair::new()?;
+    let ours = pair.ours(&["-g", PORT])?;
+    let told = |words: &str| {
+        let find = || {
+            diagnosis(&pair.a, &["all"])
+                .ok()
+                .filter(|text| text.contains(words))
+        };
+        wait_for(SOON, find)
+            .with_context(|| format!("no {words:?} in {:?}", diagnosis(&pair.a, &["all"])))
+    };
+    told("There are no neighbours")?;
+    // Our Hellos do not reach the other side, as behind a firewall.
+    nft(
+        &pair.b,
+        "add table ip6 t; add chain ip6 t in { type filter hook input priority 0; }; \
+         add rule ip6 t in udp dport 6696 drop",
+    )?;
+    let _stock = pair.stock(&[])?;
+    let text = told("One-way: we hear it, but it never said that it hears us")?;
+    ensure!(text.contains("%va") && text.contains("firewall"), "{text}");
+    nft(&pair.b, "delete table ip6 t")?;
+    told("It works both ways, at cost 96")?;
+    expect_route(&pair.a, THEIRS, &ours)?;
+    let json = diagnosis(&pair.a, &["all", "-j"])?;
+    let all: Vec<serde_json::Value> = serde_json::from_str(&json)?;
+    let [neighbour] = all.as_slice() else {
+        anyhow::bail!("{json}")
+    };
+    ensure!(neighbour.get("diagnosis").is_none(), "{json}");
+    let address = neighbour["address"].as_str().context("no address")?;
+    ensure!(diagnosis(&pair.a, &[address])?.contains("both ways"));
+    let nobody = diagnosis(&pair.a, &["fe80::dead"])?;
+    ensure!(nobody.contains("not a neighbour"), "{nobody}");
     Ok(())
 }

@@ -7,6 +7,7 @@ use babel_core::prefix::{Prefix, RouteKey};
 use lexopt::prelude::{Long, Short, Value};
 use std::ffi::OsString;
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 /// Where the daemon listens.
@@ -80,6 +81,8 @@ pub enum Invocation {
     Show(Socket, Topic, bool),
     /// `explain`, with the line to send.
     Explain(Socket, String, bool),
+    /// `explain neighbour`: one, or all.
+    Diagnose(Socket, Option<Ipv6Addr>, bool),
     /// `monitor`.
     Monitor(Socket, bool),
     /// `raw`, with the line to send.
@@ -210,6 +213,23 @@ fn explain(words: &[String], socket: Socket, json: bool) -> Result<Invocation, U
         word.parse()
             .map_err(|error| UsageError(format!("explain: `{word}`: {error}")))
     };
+    if let [word, who] = words
+        && matches!(word.as_str(), "neighbour" | "neighbor")
+    {
+        let who = match who.as_str() {
+            "all" => None,
+            // With the interface's name behind it, as `show` and `ping` have it.
+            who => match who.split('%').next().unwrap_or(who).parse() {
+                Ok(address) => Some(address),
+                Err(_) => {
+                    return usage(format!(
+                        "explain neighbour: `{who}` is neither an IPv6 address nor `all`"
+                    ));
+                }
+            },
+        };
+        return Ok(Invocation::Diagnose(socket, who, json));
+    }
     let key = match words {
         [dst] => RouteKey::new(prefix(dst)?),
         [dst, from, src] if from == "from" => {
@@ -218,7 +238,11 @@ fn explain(words: &[String], socket: Socket, json: bool) -> Result<Invocation, U
                 None => return usage("explain: one prefix is IPv4 and the other IPv6"),
             }
         }
-        _ => return usage("explain: it takes PREFIX, or PREFIX from SOURCE-PREFIX"),
+        _ => {
+            return usage(
+                "explain: it takes PREFIX, PREFIX from SOURCE-PREFIX, or neighbour ADDRESS",
+            );
+        }
     };
     Ok(Invocation::Explain(
         socket,
@@ -278,8 +302,19 @@ mod tests {
             read("explain ::/0 from fd00::1/8"),
             explain("json explain ::/0 from fd00::/8")
         );
+        let address = "fe80::1".parse().ok();
+        for (line, who) in [
+            ("explain neighbour fe80::1", address),
+            ("explain neighbor fe80::1%eth0", address),
+            ("explain neighbour all", None),
+        ] {
+            let wanted = Invocation::Diagnose(Socket::Usual, who, false);
+            assert_eq!(read(line), Ok(wanted), "{line}");
+        }
         for bad in [
             "explain",
+            "explain neighbour",
+            "explain neighbour bob",
             "explain nonsense",
             "explain 10.0.0.0/8 from ::/0",
             "explain 10.0.0.0/8 via x",

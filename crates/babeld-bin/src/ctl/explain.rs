@@ -180,7 +180,7 @@ const fn yes(is: bool) -> &'static str {
 }
 
 /// Writes `text` after `indent` blanks, broken at blanks to fit the terminal.
-fn paragraph<W: Write>(text: &str, indent: usize, output: &mut Output<W>) -> Result<()> {
+pub(super) fn paragraph<W: Write>(text: &str, indent: usize, output: &mut Output<W>) -> Result<()> {
     let limit = output.width().unwrap_or(usize::MAX).max(indent + 20);
     let mut column = 0;
     for word in text.split(' ') {

@@ -5,6 +5,7 @@
 
 mod args;
 mod connection;
+mod diagnose;
 mod explain;
 mod monitor;
 mod output;
@@ -28,6 +29,7 @@ usage: babelctl [-s PATH|PORT] [-j] COMMAND
   show neighbours|routes|xroutes|interfaces   the tables of a running babeld
   show status                                 the node in a few lines
   explain PREFIX [from SOURCE-PREFIX]         every route to PREFIX, and why it won or lost
+  explain neighbour ADDRESS|all               whether the link to it works, and if not, why
   monitor                                     the tables, then each change as it happens
   raw LINE...                                 send one line as it is: a statement, for example
   reload [--dry-run]                          read the configuration again and apply what changed
@@ -91,6 +93,7 @@ pub fn run<W: Write>(invocation: Invocation, output: &mut Output<W>) -> Result<E
                 explain::show(&parse_json::<Document>(line)?, output)?;
             }
         }
+        Invocation::Diagnose(socket, who, json) => diagnose::run(&socket, who, json, output)?,
         Invocation::Monitor(socket, json) => {
             monitor::run(&mut Connection::open(&socket)?, json, output)?;
         }

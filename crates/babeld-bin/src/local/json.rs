@@ -3,6 +3,7 @@
 //! Keys are stable, units stand in names, and a value that does not apply is left out. One
 //! document a line, so that a table of any length can be read and written in bounded memory.
 
+use super::diagnose::diagnosis;
 use super::{Identity, line};
 use crate::node::{InterfaceView, Node};
 use babel_core::ext::Origin;
@@ -61,6 +62,9 @@ pub struct Neighbour {
     /// Since its last IHU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ihu_age_seconds: Option<f64>,
+    /// What is wrong with the link to it, and the way out; absent if it works well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<String>,
 }
 
 /// One route of our own.
@@ -145,6 +149,9 @@ pub struct Status {
     pub xroutes: usize,
     /// Routes by state.
     pub routes: RouteStates,
+    /// Packets dropped because they were not signed as they should be.
+    #[serde(default)]
+    pub packets_unauthentic: u64,
     /// Whether prices are on.
     pub prices: bool,
     /// Our fee per megabyte, if prices are on.
@@ -198,6 +205,7 @@ impl Neighbour {
             routes: view.routes,
             hello_age_seconds: view.hello_age.map(|age| age.as_secs_f64()),
             ihu_age_seconds: view.ihu_age.map(|age| age.as_secs_f64()),
+            diagnosis: diagnosis(view),
         }
     }
 }
@@ -272,6 +280,7 @@ impl Status {
                 unfeasible: counts.unfeasible,
                 retracted: counts.retracted,
             },
+            packets_unauthentic: engine.counters().auth_dropped.iter().sum(),
             prices: prices.enabled(),
             fee: prices.enabled().then(|| prices.fee().to_wire()),
             price_unit: prices.enabled().then(|| prices.unit().0),

@@ -15,6 +15,7 @@
 
 mod client;
 mod command;
+mod diagnose;
 mod listen;
 mod outbox;
 mod server;
