@@ -6,6 +6,7 @@ mod hostile;
 mod kernel;
 mod line;
 mod links;
+mod options;
 mod pair;
 mod prices;
 mod specific;
