@@ -135,7 +135,7 @@ impl Network {
     }
 
     /// Starts a daemon on all links of `node`. The statements are for daemons that read babeld's
-    /// language.
+    /// language, or options of BIRD's interfaces.
     pub fn start(&mut self, node: Id, kind: Kind, statements: &[&str]) -> Result<()> {
         let interfaces = self.interfaces(node);
         let names: Vec<&str> = interfaces.iter().map(String::as_str).collect();

@@ -50,7 +50,7 @@ pub(crate) struct Place<'a> {
     /// The node's number: its router-id.
     pub(crate) number: u8,
     pub(crate) interfaces: &'a [&'a str],
-    /// In babeld's language.
+    /// In babeld's language; for BIRD, options of each interface in its own.
     pub(crate) statements: &'a [&'a str],
 }
 

@@ -61,7 +61,8 @@ fn config(place: &Place<'_>) -> String {
         let _ = writeln!(
             text,
             "  interface \"{interface}\" {{ type wired; hello interval 500 ms; \
-             update interval 2 s; }};"
+             update interval 2 s; {} }};",
+            place.statements.join(" ")
         );
     }
     text.push_str("}\n");

@@ -1,6 +1,7 @@
 //! Our daemon on a real kernel, beside stock babeld, BIRD and FRR. Needs root and the peers'
 //! packages; `./run-tests` sees to both. Fails without.
 
+mod auth;
 mod diamond;
 mod hostile;
 mod kernel;
