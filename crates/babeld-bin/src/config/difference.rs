@@ -3,10 +3,12 @@
 //! One line each, in the language of the configuration. What a running node cannot change is
 //! among it, and says so. A key's value is never shown.
 
+use super::auth::KeyUse;
 use super::interface::{InterfaceOptions, InterfaceSettings, LinkType};
 use super::rule_text::RuleText;
 use super::settings::Settings;
 use super::statement::{FilterKind, LocalAddress, LocalSocket, MaxPrice, Prefer};
+use babel_core::auth::Purpose;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -173,7 +175,7 @@ fn options_text(before: &InterfaceOptions, after: &InterfaceOptions) -> String {
     compare!("rtt-max" rtt_max "max-rtt-penalty" max_rtt_penalty "unicast" unicast);
     compare!("unicast-neighbour" unicast_neighbours "probe-mtu" probe_mtu);
     compare!("rfc6126-compatible" rfc6126_compatible);
-    compare!("accept-bad-signatures" accept_bad_signatures);
+    compare!("accept-bad-signatures" accept_bad_signatures "key" keys);
     if texts.is_empty() {
         return "other options".into();
     }
@@ -226,6 +228,15 @@ impl Shown for Duration {
 impl Shown for PathBuf {
     fn shown(&self) -> String {
         self.display().to_string()
+    }
+}
+
+impl Shown for KeyUse {
+    fn shown(&self) -> String {
+        match self.purpose {
+            Purpose::AcceptOnly => format!("{} (accept only)", self.id),
+            Purpose::SignAndAccept => self.id.clone(),
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use super::{Running, prices};
 use crate::clock;
 use crate::config::Settings;
 use crate::links::medium_of;
-use babel_core::event::Event;
 
 impl Running {
     /// Gives the filters of the settings to the engine and to the import of kernel routes.
@@ -46,7 +45,7 @@ impl Running {
     pub(super) fn reconfigure_interfaces(&mut self, before: &Settings) {
         let now = clock::now();
         for view in self.links.views() {
-            let Some((_, state)) = self.links.up(view.link) else {
+            let Some((ifindex, _)) = self.links.up(view.link) else {
                 continue;
             };
             let device = self.links.devices().named(&view.name);
@@ -58,15 +57,7 @@ impl Running {
                 continue;
             }
             tracing::info!("Interface {} has other options now.", view.name);
-            let link = view.link;
-            self.engine.handle_event(
-                now,
-                Event::LinkUp {
-                    link,
-                    config,
-                    state,
-                },
-            );
+            self.link_up(now, view.link, &view.name, ifindex, false);
         }
     }
 }

@@ -91,7 +91,14 @@ impl Running {
         self.sysctls.restore_interface(name);
     }
 
-    fn link_up(&mut self, now: Instant, link: LinkId, name: &str, ifindex: u32, fresh: bool) {
+    pub(super) fn link_up(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        name: &str,
+        ifindex: u32,
+        fresh: bool,
+    ) {
         if fresh && let Err(why) = self.set_up(name, ifindex) {
             tracing::warn!("kernel_setup_interface({name}, {ifindex}) failed. ({why})");
             self.links.refuse(link, why);

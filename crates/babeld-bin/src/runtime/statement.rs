@@ -13,6 +13,7 @@ use crate::log;
 use crate::node::Refused;
 use babel_core::event::{Change, Event};
 use babel_core::filter::Rule;
+use babel_core::glob;
 
 /// Rules of one kind beyond which none is added at run time.
 const MAX_RULES: usize = 4096;
@@ -79,12 +80,15 @@ impl Running {
     }
 
     /// What `default` says at run time is for interfaces still to come: those that run keep what
-    /// they have, so it becomes their own.
+    /// they have, so it becomes their own. A class has interfaces still to come.
     fn change_default(&mut self, options: &InterfaceOptions) {
         for index in 0..self.settings.interfaces.len() {
             let Some(name) = self.settings.interfaces.get(index).map(|i| i.name.clone()) else {
                 continue;
             };
+            if glob::is_pattern(&name) {
+                continue;
+            }
             let own = self.settings.interface_options(&name);
             if let Some(interface) = self.settings.interfaces.get_mut(index) {
                 interface.options = own;
