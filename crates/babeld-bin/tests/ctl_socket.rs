@@ -426,11 +426,12 @@ fn tables_are_dumped_and_monitored_one_at_a_time() {
             assert_eq!(kinds(&told), ["interface", "interface", "ok"]);
             // Of the neighbour's Hellos nothing is told, of the interface all.
             fixture.node.borrow_mut().run(Duration::from_secs(10));
-            let mut node = fixture.node.borrow_mut();
-            let mut server = fixture.server.borrow_mut();
-            node.publish(&mut server);
-            node.interface_down(0, &mut server);
-            drop((node, server));
+            {
+                let mut node = fixture.node.borrow_mut();
+                let mut server = fixture.server.borrow_mut();
+                node.publish(&mut server);
+                node.interface_down(0, &mut server);
+            }
             let told = read_until(&mut stream, "\n").await;
             assert_eq!(told, "change interface eth0 up false\n");
         },

@@ -141,7 +141,7 @@ fn a_link_that_loses_full_packets_is_used_only_if_nobody_probes_it() -> Result<(
             logged(&ours, "Upped interface va")?;
             // Long enough for the link to come up three times over.
             let used = wait_for(std::time::Duration::from_secs(4), || {
-                route_to(&pair.b, OURS).or(route_to(&pair.a, THEIRS))
+                route_to(&pair.b, OURS).or_else(|| route_to(&pair.a, THEIRS))
             });
             ensure!(
                 used.is_none(),

@@ -87,7 +87,7 @@ fn a_burst_is_held_for_a_reader_and_not_for_the_deaf() {
         let (_near, task) = begin(&shared, &client, 8);
         tokio::time::sleep(PATIENCE * 2).await;
         tell(1000);
-        assert!(!client.monitored().is_some());
+        assert!(client.monitored().is_none());
         task.await.expect("no panic");
         assert_eq!(shared.counters().cut_slow, 1);
     });
