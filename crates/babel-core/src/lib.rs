@@ -1,4 +1,4 @@
-//! The Babel routing protocol (RFC 8966, 9079, 9229) as a sans-IO engine.
+//! The Babel routing protocol (RFC 8966, 8967, 9079, 9229) as a sans-IO engine.
 //!
 //! No IO, no clock, no threads, no randomness but a seed: events and time go in, packets and
 //! route changes come out, and the same inputs give the same octets. The daemon and the simulator

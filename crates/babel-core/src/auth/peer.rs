@@ -1,8 +1,8 @@
 //! What is known of one sender whose MACs are right: its counter, and challenges either way.
 //!
-//! DEVIATION(RFC 9467 §3.2): no receive window, which is optional. As specified it forgets at each
-//! challenge what was heard before, so that up to 127 recorded packets could be replayed then;
-//! the split counters let unicast and multicast overtake each other, which is what links do.
+//! There is no receive window, which RFC 9467 §3.2 leaves to us: as specified it forgets at each
+//! challenge what was heard before, so that up to 127 recorded packets could be replayed then.
+//! The split counters let unicast and multicast overtake each other, which is what links do.
 
 use super::AuthFailure;
 use super::entropy::Generator;

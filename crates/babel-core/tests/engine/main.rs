@@ -3,6 +3,7 @@
 mod announcing;
 mod answers;
 mod auth;
+mod auth_challenges;
 mod auth_rolling;
 mod auth_support;
 mod delivery;
