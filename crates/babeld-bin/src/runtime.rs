@@ -31,7 +31,7 @@ use crate::xroutes::XRoutes;
 use babel_core::config::Config;
 use babel_core::event::{Change, Event, FibChange, Transmit};
 use babel_core::time::Instant;
-use babel_core::types::LinkId;
+use babel_core::types::{LinkId, Metric};
 use babel_netlink::{Monitor, Notification};
 use chores::{Chores, take};
 use std::collections::BTreeMap;
@@ -128,6 +128,8 @@ impl Running {
             send_complaints: BTreeMap::new(),
             source: parts.source,
         };
+        let duplicates = running.settings.allow_duplicates.map(Metric);
+        running.engine.set_allow_duplicates(duplicates);
         running.engine.set_forwarding(now, fib::forwarding());
         running.adopt(now);
         for interface in running.settings.interfaces.clone() {

@@ -64,7 +64,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let (table, own) = (&self.table, self.config.router_id);
         pick(&mut link.queue).pop_by_cached_key(|prefix| {
             table.get(*prefix).map(|entry| -> (RouterId, RouteKey) {
-                let route = entry.selected_route().filter(|_| entry.xroute.is_none());
+                let route = entry.selected_route();
                 (route.map_or(own, |route| route.router_id), entry.key)
             })
         })
@@ -110,7 +110,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             None if entry.is_announceable() && !forced => return Ok(()),
             Some(_) | None => return self.write_retraction(id, prefix, key, packet),
         };
-        let route = entry.selected_route().filter(|_| entry.xroute.is_none());
+        let route = entry.selected_route();
         // DEVIATION(RFC 8966 §3.8.1): an answer, too, may wait for up to a second.
         if route.is_some_and(|route| self.is_guarded(now, prefix, entry, route)) {
             self.tell_after_guard(prefix);

@@ -82,7 +82,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let Some(entry) = self.table.get(id) else {
             return;
         };
-        let own = entry.xroute.is_some();
+        let own = own_route(entry).is_some();
         let current = self.current(entry);
         let told = entry.announced;
         let urgency = match (told, current) {
@@ -124,7 +124,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
 
     /// What is to be announced for a prefix: originator and metric, before `out` filters.
     pub(super) fn current(&self, entry: &Entry<X::Attr>) -> Option<Announced> {
-        if let Some(xroute) = &entry.xroute {
+        if let Some(xroute) = own_route(entry) {
             let router_id = self.config.router_id;
             return Some(Announced {
                 router_id,
@@ -254,7 +254,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         if action.deny {
             return None;
         }
-        let (held, origin) = match (&entry.xroute, entry.selected_route()) {
+        let (held, origin) = match (own_route(entry), entry.selected_route()) {
             (Some(xroute), _) => (
                 self.extension.originated(xroute.origin, xroute.price),
                 xroute.origin,
@@ -340,6 +340,12 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             self.mark_fib(id);
         }
     }
+}
+
+/// A route of our own that is announced: it is, unless it let a learned one be selected
+/// (`allow-duplicates`).
+pub(super) fn own_route<A>(entry: &Entry<A>) -> Option<&XRoute> {
+    entry.xroute.as_deref().filter(|_| entry.selected.is_none())
 }
 
 fn metric_urgency(told: Metric, current: Metric, own: bool) -> Option<Urgency> {

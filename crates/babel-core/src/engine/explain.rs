@@ -1,6 +1,7 @@
 //! Why a prefix is routed as it is: every candidate, judged again, and what became of it.
 
 use super::Engine;
+use super::announce::own_route;
 use super::inspect::xroute_view;
 use super::select::Judgement;
 use crate::ext::Extension;
@@ -27,10 +28,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         candidates.sort_by_key(|c| (!c.route.installed, c.route.neighbour));
         Some(Explanation {
             key: *key,
-            xroute: entry
-                .xroute
-                .as_deref()
-                .map(|xroute| xroute_view(*key, xroute)),
+            xroute: own_route(entry).map(|xroute| xroute_view(*key, xroute)),
             candidates,
             unreachable_for: entry
                 .unreachable_until
@@ -73,7 +71,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         judgement: &Judgement<X::Attr, P::Key>,
         index: Option<usize>,
     ) -> Outcome {
-        if entry.xroute.is_some() {
+        if self.is_shadowed(entry) {
             return Outcome::OwnRoute;
         }
         if entry.selected == Some(route.neighbour) {

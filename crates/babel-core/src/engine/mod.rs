@@ -44,7 +44,7 @@ use crate::policy::SelectionPolicy;
 use crate::table::{PrefixId, Table};
 use crate::time::Instant;
 use crate::timer::{TimerId, Timers};
-use crate::types::{LinkId, NeighbourId, SeqNo};
+use crate::types::{LinkId, Metric, NeighbourId, SeqNo};
 use crate::view::Counters;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -89,6 +89,7 @@ pub struct Engine<X: Extension, P: SelectionPolicy<X::Attr>> {
     selected: usize,
     overridden: usize,
     stopping: bool,
+    allow_duplicates: Option<Metric>,
 }
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
@@ -126,6 +127,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             selected: 0,
             overridden: 0,
             stopping: false,
+            allow_duplicates: None,
         }
     }
 
@@ -244,6 +246,12 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         self.config.smoothing_half_life = half_life;
     }
 
+    /// From which metric on a route of our own lets a learned route to the same prefix be used
+    /// (`allow-duplicates`); `None`, as at first, for never. To be said before there are routes.
+    pub const fn set_allow_duplicates(&mut self, from: Option<Metric>) {
+        self.allow_duplicates = from;
+    }
+
     /// The extension.
     pub fn extension(&self) -> &X {
         &self.extension
@@ -327,7 +335,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     /// What the kernel should hold for a prefix.
     fn fib_target(&self, id: PrefixId) -> Option<FibTarget> {
         let entry = self.table.get(id)?;
-        if entry.xroute.is_some() {
+        if announce::own_route(entry).is_some() {
             return None;
         }
         let Some(route) = entry.selected_route() else {

@@ -1,6 +1,7 @@
 //! Requests: for a route, and for a new seqno (RFC 8966 §3.8).
 
 use super::Engine;
+use super::announce::own_route;
 use crate::ext::Extension;
 use crate::policy::SelectionPolicy;
 use crate::prefix::RouteKey;
@@ -70,7 +71,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         };
         let ours = self.config.router_id;
-        if entry.xroute.is_some() {
+        if own_route(entry).is_some() {
             if router_id == ours && seqno.newer_than(self.seqno) {
                 // Once per request, by one, however far ahead the request is.
                 self.seqno = self.seqno.plus(1);

@@ -117,7 +117,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let mut judgement = core::mem::take(&mut self.judgement);
         if let Some(entry) = self.table.get(id) {
             self.judge(now, entry, &mut judgement);
-            let own = entry.xroute.is_some();
+            let own = self.is_shadowed(entry);
             let choice = if own {
                 None
             } else {
@@ -141,6 +141,14 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         if self.table.get(id).is_some_and(Entry::is_idle) {
             self.idle.push(id);
         }
+    }
+
+    /// Whether a route of our own keeps learned ones from being used.
+    pub(super) fn is_shadowed(&self, entry: &Entry<X::Attr>) -> bool {
+        entry
+            .xroute
+            .as_deref()
+            .is_some_and(|own| self.allow_duplicates.is_none_or(|from| own.metric < from))
     }
 
     /// The candidate to use now, and why if that is a voluntary move.
@@ -258,7 +266,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let Some(entry) = self.table.get(id) else {
             return ChangeReason::NeighbourLost;
         };
-        if entry.xroute.is_some() {
+        if self.is_shadowed(entry) {
             return ChangeReason::Filter;
         }
         let Some(route) = entry.route(old) else {

@@ -211,3 +211,47 @@ fn packets_with_a_hello_fill_the_mtu_if_it_is_probed() {
         assert_eq!(full, if probe_mtu { hellos } else { 0 });
     }
 }
+
+#[test]
+fn a_route_of_our_own_lets_a_learned_one_be_used_from_the_metric_said() {
+    for (from, metric, used) in [
+        (None, 0, false),
+        (None, 65534, false),
+        (Some(100), 99, false),
+        (Some(100), 100, true),
+        (Some(0), 0, true),
+    ] {
+        let mut bench = Bench::new();
+        bench.node.set_allow_duplicates(from.map(Metric));
+        bench.join(ETH0, 1);
+        bench.join(ETH1, 2);
+        bench.announce(ETH0, 1, Announce::of(P));
+        bench.event(Event::XRouteUp {
+            key: key(P),
+            xroute: XRoute {
+                metric: Metric(metric),
+                origin: Origin::Redistributed,
+                price: None,
+            },
+        });
+        bench.run(seconds(1.0));
+        assert_eq!(bench.via(P).is_some(), used, "{from:?} {metric}");
+        // What is used is what is told.
+        let told = bench.said_since(Instant::ZERO, |said| matches!(said, Said::Update { .. }));
+        let last = told.iter().rfind(|sent| sent.link == ETH1);
+        let Some(Said::Update { router_id, .. }) = last.map(|sent| &sent.said) else {
+            panic!("nothing was told")
+        };
+        assert_eq!(*router_id == OUR_ID, !used, "{from:?} {metric}");
+        // Without the learned route, our own is told.
+        bench.retract(ETH0, 1, P);
+        bench.run(seconds(1.0));
+        assert_eq!(bench.via(P), None);
+        let told = bench.said_since(Instant::ZERO, |said| matches!(said, Said::Update { .. }));
+        let last = told.iter().rfind(|sent| sent.link == ETH1);
+        assert!(matches!(
+            last.map(|sent| &sent.said),
+            Some(Said::Update { router_id, .. }) if *router_id == OUR_ID
+        ));
+    }
+}
