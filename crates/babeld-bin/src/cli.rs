@@ -183,9 +183,10 @@ impl Reader {
             ),
             'F' => self.settings.price = Some(price(&value)?),
             'q' | 'a' => {
-                number(flag, &value, 0u32, u32::MAX)?;
+                let unit = if flag == 'q' { 1 } else { 1000 };
+                self.settings.metric_factor = number(flag, &value, 0u32, u32::MAX / unit)? * unit;
                 let text = format!(
-                    "-{flag} has no effect: price and metric are never mixed here; see \
+                    "-{flag} has no effect on routes: price and metric are never mixed here; see \
                      'prefer' and 'max-price'"
                 );
                 self.warn(&format!("-{flag}"), &text);

@@ -66,6 +66,10 @@ pub trait Node {
     fn kernel_counters(&self) -> KernelCounters;
     /// Carries out a configuration statement at run time.
     fn execute(&mut self, statement: &str) -> Result<(), Refused>;
+    /// `metric-factor`, for Althea's clients.
+    fn metric_factor(&self) -> u32 {
+        crate::config::DEFAULT_METRIC_FACTOR
+    }
     /// Reads the configuration files again and applies the difference, unless `dry_run`; a line
     /// for each thing that changed, or would.
     fn reload(&mut self, dry_run: bool) -> Result<Vec<String>, Refused> {

@@ -340,6 +340,10 @@ impl Node for Running {
         self.carry_out(statement)
     }
 
+    fn metric_factor(&self) -> u32 {
+        self.settings.metric_factor
+    }
+
     fn reload(&mut self, dry_run: bool) -> Result<Vec<String>, Refused> {
         self.read_again(dry_run)
     }

@@ -144,6 +144,8 @@ impl Difference {
         live!("-H" wired_hello_interval "-w" all_wireless);
         live!("price" price "price-unit" price_unit "price-sub-tlv" price_sub_tlv);
         live!("max-price" max_price "require-price" require_price "prefer" prefer);
+        live!("metric-factor" metric_factor);
+        fixed!("althea-compat" althea_compat);
         fixed!("protocol-port" protocol_port "protocol-group" protocol_group);
         fixed!("kernel-priority" kernel_priority "reflect-kernel-metric" reflect_kernel_metric);
         fixed!("allow-duplicates" allow_duplicates "local-port" local_socket);

@@ -47,6 +47,9 @@
 //! | `max-price {N\|none} [ip PREFIX]` | limit; one for each prefix | 0–4294967294 | none |
 //! | `require-price` | bool | | false |
 //! | `prefer` | `quality` or `price` | | `quality` |
+//! | `althea-compat` | bool; the control socket speaks as Althea's babeld | | false |
+//! | `metric-factor` | integer; shown to Althea's clients, no other effect | 0–4294967295 | 1900 |
+//! | `quality-multiplier` | the same, times 1000 | 0–4294967 | |
 //!
 //! # Interface options
 //!
@@ -97,8 +100,8 @@
 //!
 //! # Accepted without effect
 //!
-//! `diversity`, `diversity-factor`, `first-rule-priority`, `first-table-number`, `ubus-bindings`,
-//! `metric-factor`; on interfaces `channel` and `faraway`. Each word is warned of once.
+//! `diversity`, `diversity-factor`, `first-rule-priority`, `first-table-number`, `ubus-bindings`;
+//! on interfaces `channel` and `faraway`. Each word is warned of once.
 //! `wired BOOL` means `type`.
 
 mod auth;
@@ -128,7 +131,7 @@ pub use error::{ConfigError, Origin, Place, Warning};
 pub use interface::{InterfaceOptions, InterfaceSettings, LinkType, Medium};
 pub use key::{Key, KeyType};
 pub use parse::{Parsed, parse_statement};
-pub use settings::{MAIN_TABLE, MAX_IMPORT_TABLES, Settings};
+pub use settings::{DEFAULT_METRIC_FACTOR, MAIN_TABLE, MAX_IMPORT_TABLES, Settings};
 pub use statement::{
     Command, FilterKind, Global, LocalAddress, LocalSocket, MaxPrice, Prefer, Statement,
 };

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) const DEAREST: u32 = u32::MAX - 1;
 
 /// Every word that begins an option of the node.
-pub(super) const WORDS: [&str; 38] = [
+pub(super) const WORDS: [&str; 40] = [
     "protocol-port",
     "protocol-group",
     "kernel-priority",
@@ -44,7 +44,9 @@ pub(super) const WORDS: [&str; 38] = [
     "max-price",
     "require-price",
     "prefer",
+    "althea-compat",
     "metric-factor",
+    "quality-multiplier",
     "diversity",
     "diversity-factor",
     "first-rule-priority",
@@ -120,6 +122,7 @@ fn truth(line: &mut Line<'_>, name: &str) -> Result<Option<Global>, ConfigError>
         "ipv6-subtrees" => Global::Ipv6Subtrees,
         "reflect-kernel-metric" => Global::ReflectKernelMetric,
         "require-price" => Global::RequirePrice,
+        "althea-compat" => Global::AltheaCompat,
         _ => return Ok(None),
     };
     line.boolean(name).map(make).map(Some)
@@ -173,7 +176,9 @@ fn other(line: &mut Line<'_>, name: &str) -> Result<Option<Global>, ConfigError>
 /// Options about prices (design §3 and §5).
 fn priced(line: &mut Line<'_>, name: &str) -> Result<Option<Global>, ConfigError> {
     let global = match name {
-        "price" | "fee" => Global::Price(price(line, name)?),
+        "price" => Global::Price(price(line, name)?),
+        // Althea's word has its range; the greatest is taken as the greatest there is.
+        "fee" => Global::Price(line.integer32(name, 0..=u32::MAX)?.min(DEAREST)),
         "price-unit" => Global::PriceUnit(line.integer16(name, 0..=u16::MAX)?),
         "price-sub-tlv" => {
             // 0 to 3 are padding, diversity and timestamps, 127 is reserved, and from 128 on stock
@@ -200,6 +205,18 @@ fn priced(line: &mut Line<'_>, name: &str) -> Result<Option<Global>, ConfigError
                 Some(line.prefix("ip")?.0)
             };
             Global::MaxPrice(MaxPrice { prefix, limit })
+        }
+        "metric-factor" | "quality-multiplier" => {
+            let unit = if name == "metric-factor" { 1 } else { 1000 };
+            let factor = line.integer32(name, 0..=u32::MAX / unit)? * unit;
+            line.warn(
+                name,
+                format!(
+                    "'{name}' has no effect on routes: price and metric are never mixed here; see \
+                     'prefer' and 'max-price'"
+                ),
+            );
+            Global::MetricFactor(factor)
         }
         "prefer" => {
             let choices = [("quality", Prefer::Quality), ("price", Prefer::Price)];
@@ -237,10 +254,6 @@ fn obsolete(line: &mut Line<'_>, name: &str) -> Result<bool, ConfigError> {
         "ubus-bindings" => {
             line.boolean(name)?;
             "there is no ubus here; use the control socket"
-        }
-        "metric-factor" => {
-            line.integer(name, 0..=i64::from(u32::MAX))?;
-            "price and metric are never mixed here; see 'prefer' and 'max-price'"
         }
         _ => return Ok(false),
     };

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub const MAX_IMPORT_TABLES: usize = 10;
 /// The kernel's main table: where routes go to and come from by default.
 pub const MAIN_TABLE: u32 = 254;
+/// `metric-factor` of Althea's babeld, unless it is set.
+pub const DEFAULT_METRIC_FACTOR: u32 = 1900;
 /// At most this many different warnings are kept.
 const MAX_WARNINGS: usize = 100;
 
@@ -91,6 +93,10 @@ pub struct Settings {
     pub require_price: Option<bool>,
     /// Which of rank and price comes first.
     pub prefer: Prefer,
+    /// The control socket speaks as Althea's babeld does.
+    pub althea_compat: bool,
+    /// What Althea's babeld would weigh prices with, in 1/1000: shown to its clients.
+    pub metric_factor: u32,
     /// What the operator should be told, one for each word.
     pub warnings: Vec<Warning>,
 }
@@ -133,6 +139,8 @@ impl Default for Settings {
             max_price: Vec::new(),
             require_price: None,
             prefer: Prefer::Quality,
+            althea_compat: false,
+            metric_factor: DEFAULT_METRIC_FACTOR,
             warnings: Vec::new(),
         }
     }
@@ -209,6 +217,8 @@ impl Settings {
             Global::MaxPrice(v) => self.apply_max_price(v),
             Global::RequirePrice(v) => self.require_price = Some(v),
             Global::Prefer(v) => self.prefer = v,
+            Global::AltheaCompat(v) => self.althea_compat = v,
+            Global::MetricFactor(v) => self.metric_factor = v,
         }
     }
 

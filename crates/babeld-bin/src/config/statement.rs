@@ -140,6 +140,10 @@ pub enum Global {
     RequirePrice(bool),
     /// `prefer`
     Prefer(Prefer),
+    /// `althea-compat`: the control socket speaks as Althea's babeld does.
+    AltheaCompat(bool),
+    /// `metric-factor` and `quality-multiplier`, in 1/1000: kept to be shown, and no more.
+    MetricFactor(u32),
 }
 
 impl Global {
@@ -164,6 +168,7 @@ impl Global {
             Self::Debug(_) => "debug",
             Self::RouterId(_) => "router-id",
             Self::MetricsListen(_) => "metrics-port",
+            Self::AltheaCompat(_) => "althea-compat",
             Self::ImportTable(_)
             | Self::KernelCheckInterval(_)
             | Self::ShutdownDelay(_)
@@ -177,7 +182,8 @@ impl Global {
             | Self::PriceSubTlv(_)
             | Self::MaxPrice(_)
             | Self::RequirePrice(_)
-            | Self::Prefer(_) => return None,
+            | Self::Prefer(_)
+            | Self::MetricFactor(_) => return None,
         })
     }
 }

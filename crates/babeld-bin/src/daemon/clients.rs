@@ -41,7 +41,10 @@ struct Metrics {
 impl Clients {
     /// Opens the sockets that the settings ask for.
     pub(super) fn bind(settings: &Settings, router_id: RouterId) -> anyhow::Result<Self> {
-        let identity = Identity::new(router_id);
+        let identity = Identity {
+            althea: settings.althea_compat,
+            ..Identity::new(router_id)
+        };
         let endpoints: Vec<_> = settings.local_socket.iter().map(endpoint).collect();
         let local = Server::bind(&endpoints, identity.clone())?;
         #[cfg(feature = "metrics")]

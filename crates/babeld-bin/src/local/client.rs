@@ -1,5 +1,6 @@
 //! One client: a task that reads its lines and writes its answers, each at the client's pace.
 
+use super::althea;
 use super::command::{Command, Line};
 use super::listen::Access;
 use super::outbox::{Outbox, Piece};
@@ -140,8 +141,15 @@ where
 {
     let identity = &shared.identity;
     client.say(&format!(
-        "BABEL 1.0\nversion {}\nhost {}\nmy-id {}\nok\n",
-        identity.version, identity.host, identity.router_id
+        "BABEL 1.0\nversion {}\nhost {}\nmy-id {}\n{}ok\n",
+        identity.version,
+        identity.host,
+        identity.router_id,
+        if identity.althea {
+            althea::GREETING
+        } else {
+            ""
+        },
     ));
     let mut lines = Lines::new(input);
     let reading = async {

@@ -72,6 +72,18 @@ pub fn xroute(out: &mut String, change: Change, view: &XRouteView) {
 /// `KIND route ID prefix DST from SRC installed yes|no id ROUTER-ID metric N refmetric N[ price N]
 /// via ADDRESS if NAME`.
 pub fn route(out: &mut String, change: Change, view: &RouteView<RoutePrice>, name: &str) {
+    let price = price(&view.attr).map(|price| format!(" price {price}"));
+    route_with(out, change, view, name, price.as_deref().unwrap_or(""));
+}
+
+/// As [`route`], with other words in place of the price; each begins with a space.
+pub(super) fn route_with(
+    out: &mut String,
+    change: Change,
+    view: &RouteView<RoutePrice>,
+    name: &str,
+    words: &str,
+) {
     put(
         out,
         format_args!(
@@ -86,10 +98,7 @@ pub fn route(out: &mut String, change: Change, view: &RouteView<RoutePrice>, nam
             view.refmetric,
         ),
     );
-    if let Some(price) = price(&view.attr) {
-        put(out, format_args!(" price {price}"));
-    }
-    put(out, format_args!(" via {} if {name}\n", view.via));
+    put(out, format_args!("{words} via {} if {name}\n", view.via));
 }
 
 /// What a route costs us towards its prefix, if it is priced; 4294967295 means "not for sale".

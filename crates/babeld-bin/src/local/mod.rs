@@ -13,6 +13,7 @@
 //!
 //! It must run where `tokio::task::spawn_local` works.
 
+mod althea;
 mod client;
 mod command;
 mod diagnose;
@@ -40,6 +41,8 @@ pub struct Identity {
     pub host: String,
     /// This node's router-id.
     pub router_id: RouterId,
+    /// Speak as Althea's babeld does, besides.
+    pub althea: bool,
 }
 
 impl Identity {
@@ -52,6 +55,7 @@ impl Identity {
             version: concat!("babeld-", env!("CARGO_PKG_VERSION")).into(),
             host,
             router_id,
+            althea: false,
         }
     }
 }

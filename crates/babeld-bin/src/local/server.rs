@@ -1,5 +1,6 @@
 //! The server as the main loop sees it: requests come out, answers and notifications go in.
 
+use super::althea::Althea;
 use super::client::{self, Client};
 use super::command::Command;
 use super::listen::{Access, Address, BindError, Endpoint, Listener};
@@ -117,9 +118,9 @@ impl Server {
             done,
         } = request;
         match command {
-            Command::Dump(tables) => self.dump(&client, node, tables, Form::Lines),
+            Command::Dump(tables) => self.dump(&client, node, tables, self.lines(node)),
             Command::Monitor(tables) => {
-                self.dump(&client, node, tables, Form::Lines);
+                self.dump(&client, node, tables, self.lines(node));
                 client.monitor(tables);
             }
             Command::Reload { dry_run } => {
@@ -129,7 +130,7 @@ impl Server {
                     }
                 });
                 self.names = LinkNames::default();
-                client.say(&answer_line(answer));
+                client.say(&self.answer_line(answer));
             }
             Command::Json(tables) => self.dump(&client, node, tables, Form::Json),
             Command::Status => {
@@ -144,7 +145,7 @@ impl Server {
                 let answer = node.execute(&statement);
                 // It may have made or removed interfaces.
                 self.names = LinkNames::default();
-                client.say(&answer_line(answer));
+                client.say(&self.answer_line(answer));
             }
         }
         // The client may have gone meanwhile.
@@ -175,7 +176,13 @@ impl Server {
                 line::neighbour(&mut text, *change, view, self.names.get(view.link));
             }
             Notification::Route(change, view) => {
-                line::route(&mut text, *change, view, self.names.get(view.link));
+                let name = self.names.get(view.link);
+                if self.shared.identity.althea {
+                    let words = Althea::of_route(node, view).words(view);
+                    line::route_with(&mut text, *change, view, name, &words);
+                } else {
+                    line::route(&mut text, *change, view, name);
+                }
             }
             Notification::XRoute(change, view) => line::xroute(&mut text, *change, view),
             Notification::Overrun => {}
@@ -213,6 +220,24 @@ impl Server {
     /// Clients connected now.
     pub fn clients(&self) -> usize {
         self.shared.clients.borrow().len()
+    }
+
+    /// How dumps for people and programs are written.
+    fn lines(&self, node: &dyn Node) -> Form {
+        if self.shared.identity.althea {
+            Form::Althea(Althea::of(node))
+        } else {
+            Form::Lines
+        }
+    }
+
+    /// The line that ends an answer. Althea's clients know none with a reason.
+    fn answer_line(&self, answer: Result<(), Refused>) -> String {
+        let line = answer_line(answer);
+        match line.strip_prefix("no ") {
+            Some(reason) if self.shared.identity.althea => format!("{reason}no\n"),
+            _ => line,
+        }
     }
 
     fn dump(&self, client: &Rc<Client>, node: &dyn Node, tables: Tables, form: Form) {

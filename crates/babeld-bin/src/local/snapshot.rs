@@ -4,6 +4,7 @@
 //! views costs the main loop less than making that text, and a slow client then delays nobody;
 //! and what a monitor is told afterwards fits what the dump said.
 
+use super::althea::Althea;
 use super::{LinkNames, json, line};
 use crate::node::{InterfaceView, Node};
 use babel_core::event::Change;
@@ -96,10 +97,12 @@ impl Tables {
 }
 
 /// How to write a row.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Form {
     /// `add` lines of the stock protocol.
     Lines,
+    /// The same with Althea's words.
+    Althea(Althea),
     /// One JSON document a line.
     Json,
 }
@@ -108,6 +111,8 @@ pub(super) enum Form {
 #[derive(Debug)]
 pub(super) struct Snapshot {
     form: Form,
+    /// Lines before the tables.
+    head: Option<String>,
     names: LinkNames,
     interfaces: IntoIter<InterfaceView>,
     neighbours: IntoIter<NeighbourView>,
@@ -123,8 +128,13 @@ impl Snapshot {
         let interfaces = node.interfaces();
         let names = LinkNames::of(&interfaces);
         let keep = |wanted: bool| if wanted { usize::MAX } else { 0 };
+        let head = match &form {
+            Form::Althea(althea) if tables == Tables::ALL => Some(althea.head()),
+            Form::Althea(_) | Form::Lines | Form::Json => None,
+        };
         let snapshot = Self {
             form,
+            head,
             names,
             interfaces: collect(interfaces.into_iter().take(keep(tables.interfaces))),
             neighbours: if tables.neighbours {
@@ -169,26 +179,31 @@ impl Snapshot {
     }
 
     fn write_row(&mut self, out: &mut String) -> bool {
-        if let Some(view) = self.interfaces.next() {
+        if let Some(head) = self.head.take() {
+            out.push_str(&head);
+        } else if let Some(view) = self.interfaces.next() {
             match self.form {
-                Form::Lines => line::interface(out, Change::Add, &view),
+                Form::Lines | Form::Althea(_) => line::interface(out, Change::Add, &view),
                 Form::Json => json::push_line(out, &json::Interface::of(&view)),
             }
         } else if let Some(view) = self.neighbours.next() {
             let name = self.names.get(view.link);
             match self.form {
-                Form::Lines => line::neighbour(out, Change::Add, &view, name),
+                Form::Lines | Form::Althea(_) => line::neighbour(out, Change::Add, &view, name),
                 Form::Json => json::push_line(out, &json::Neighbour::of(&view, name)),
             }
         } else if let Some(view) = self.xroutes.next() {
             match self.form {
-                Form::Lines => line::xroute(out, Change::Add, &view),
+                Form::Lines | Form::Althea(_) => line::xroute(out, Change::Add, &view),
                 Form::Json => json::push_line(out, &json::XRoute::of(&view)),
             }
         } else if let Some(view) = self.routes.next() {
             let name = self.names.get(view.link);
-            match self.form {
+            match &self.form {
                 Form::Lines => line::route(out, Change::Add, &view, name),
+                Form::Althea(althea) => {
+                    line::route_with(out, Change::Add, &view, name, &althea.words(&view));
+                }
                 Form::Json => json::push_line(out, &json::Route::of(&view, name)),
             }
         } else {

@@ -27,7 +27,10 @@ impl Running {
             .check_keys(&parsed.statement, text, &place)
             .map_err(|error| Refused::Bad(error.to_string()))?;
         for warning in &parsed.warnings {
-            tracing::warn!("{warning}");
+            // Althea's clients say it once a minute.
+            if !(self.settings.althea_compat && warning.word == "metric-factor") {
+                tracing::warn!("{warning}");
+            }
         }
         match parsed.statement {
             Statement::Nothing => Ok(()),
@@ -104,6 +107,10 @@ impl Running {
                 self.stop_interface(&member);
             }
         } else if !self.stop_interface(name) {
+            if self.settings.althea_compat {
+                // What is wanted is so, and Althea's clients wait for `ok` for ever.
+                return Ok(());
+            }
             return Err(Refused::No("No such interface".into()));
         }
         self.settings

@@ -254,6 +254,7 @@ pub(crate) fn identity() -> Identity {
         version: "babeld-9.8.7".into(),
         host: "testhost".into(),
         router_id: RouterId([2, 0, 0, 0, 0, 0, 0, 1]),
+        althea: false,
     }
 }
 

@@ -8,6 +8,7 @@ fn shared() -> Rc<Shared> {
         version: "babeld-1".into(),
         host: "here".into(),
         router_id: RouterId([1; 8]),
+        althea: false,
     };
     Shared::new(identity).0
 }

@@ -31,6 +31,7 @@ fn numbers(neighbours: u32) -> Numbers {
             version: "babeld-0".into(),
             host: "a \"host\"\\".into(),
             router_id: RouterId([2, 0, 0, 0, 0, 0, 0, 1]),
+            althea: false,
         },
         interfaces: vec![InterfaceView {
             link: LinkId(1),
