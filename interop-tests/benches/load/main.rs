@@ -110,10 +110,15 @@ fn print(name: &str, size: u64, runs: &[Measured]) {
             "load" => spread(runs.iter().map(|m| m.per_route(size)).collect()),
             _ => String::new(),
         };
+        // Nothing shows when a refresh was taken in: there is nothing to do about it.
+        let seconds = |value: fn(&Phase) -> f64| match phase {
+            "refresh" => String::new(),
+            _ => of(value),
+        };
         println!(
             "| {name} | {size} | {phase} | {} | {} | {} | {} | {} | {} | {per_route} |",
-            of(|p| p.kernel),
-            of(|p| p.told),
+            seconds(|p| p.kernel),
+            seconds(|p| p.told),
             of(|p| p.usage.cpu),
             of(|p| p.usage.user),
             of(|p| p.copies),

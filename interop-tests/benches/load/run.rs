@@ -64,7 +64,9 @@ struct Scene {
 
 /// Measures `program` with `size` prefixes.
 pub(crate) fn run(program: &Path, size: u64, directory: &Path) -> Result<Measured> {
-    let mut scene = Scene::set_up(program, directory)?;
+    // Each life has its own files: the last one was ended without a chance to clean up.
+    let directory = tempfile::tempdir_in(directory).context("a directory for a run")?;
+    let mut scene = Scene::set_up(program, directory.path())?;
     let outcome = scene.measure(size);
     outcome.with_context(|| {
         let tail = scene.daemon.log_tail(5);
@@ -95,8 +97,11 @@ impl Scene {
             node,
             _others: [west, east],
         };
-        scene.west.wait_usable(Duration::from_secs(20))?;
-        scene.east.wait_usable(Duration::from_secs(20))?;
+        for neighbour in [&scene.west, &scene.east] {
+            neighbour
+                .wait_usable(Duration::from_secs(20))
+                .with_context(|| scene.daemon.log_tail(5))?;
+        }
         // What follows from a new neighbour, first dumps included, is over by then.
         thread::sleep(Duration::from_secs(2));
         Ok(scene)
