@@ -6,6 +6,7 @@
 //! resident set, because a heap that was used before hides what a table takes.
 
 use babel_core::Engine;
+use babel_core::auth::Entropy;
 use babel_core::config::{Config, Limits, LinkConfig, LinkState};
 use babel_core::event::{Event, FibChange};
 use babel_core::filter::Filters;
@@ -60,7 +61,7 @@ impl Bench {
             filters: Filters::default(),
             limits: Limits::default(),
             seed: 7,
-            entropy: babel_core::auth::Entropy::new([7; 32]),
+            entropy: Entropy::new([7; 32]),
         };
         let mut bench = Self {
             node: Engine::new(config, (), BabelMetric),

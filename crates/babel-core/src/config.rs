@@ -35,6 +35,8 @@ pub struct Limits {
     pub routes_per_neighbour: usize,
     /// Prefixes in all.
     pub prefixes: usize,
+    /// Routes in all: addresses are free, so the limit for one neighbour bounds nothing.
+    pub routes: usize,
     /// Originators remembered for one prefix.
     pub sources_per_prefix: usize,
     /// Seqno requests waiting for an answer.
@@ -48,6 +50,7 @@ impl Default for Limits {
             neighbours_per_link: 4096,
             routes_per_neighbour: 131_072,
             prefixes: 524_288,
+            routes: 1_048_576,
             sources_per_prefix: 16,
             pending_requests: 65_536,
         }

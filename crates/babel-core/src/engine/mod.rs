@@ -86,6 +86,8 @@ pub struct Engine<X: Extension, P: SelectionPolicy<X::Attr>> {
     notifications: Option<VecDeque<Notification<X::Attr>>>,
     diagnostics: VecDeque<Diagnostic>,
     counters: Counters,
+    /// Routes in the table.
+    routes: usize,
     selected: usize,
     overridden: usize,
     stopping: bool,
@@ -124,6 +126,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             notifications: None,
             diagnostics: VecDeque::new(),
             counters: Counters::default(),
+            routes: 0,
             selected: 0,
             overridden: 0,
             stopping: false,

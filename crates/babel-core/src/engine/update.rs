@@ -147,20 +147,21 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         };
         let address = neighbour.address;
-        let full = neighbour.routes.len() >= limits.routes_per_neighbour;
-        let prefix = if full {
-            None
+        let room = if neighbour.routes.len() >= limits.routes_per_neighbour {
+            Err(("routes per neighbour", limits.routes_per_neighbour))
+        } else if self.routes >= limits.routes {
+            Err(("routes", limits.routes))
         } else {
-            self.table.find_or_insert(accepted.key, limits.prefixes)
+            let prefix = self.table.find_or_insert(accepted.key, limits.prefixes);
+            prefix.ok_or(("prefixes", limits.prefixes))
         };
-        let Some(prefix) = prefix else {
-            self.counters.limited += 1;
-            let kind = if full {
-                DiagnosticKind::Limit("routes per neighbour", limits.routes_per_neighbour)
-            } else {
-                DiagnosticKind::Limit("prefixes", limits.prefixes)
-            };
-            return self.diagnose(now, link, address, kind);
+        let prefix = match room {
+            Ok(prefix) => prefix,
+            Err((limit, count)) => {
+                self.counters.limited += 1;
+                let kind = DiagnosticKind::Limit(limit, count);
+                return self.diagnose(now, link, address, kind);
+            }
         };
         let Ok(slot) = u32::try_from(neighbour.routes.len()) else {
             return;
@@ -199,6 +200,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 .feasible(accepted.router_id, accepted.seqno, accepted.refmetric);
         let starving = entry.selected.is_none() && entry.xroute.is_none();
         entry.routes.push(route);
+        self.routes += 1;
         self.judge_install(prefix, id);
         self.mark_dirty(prefix);
         self.notify_route(now, Change::Add, prefix, id);
@@ -300,6 +302,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         };
         let route = entry.routes.swap_remove(index);
+        self.routes -= 1;
         let Some(neighbour) = self.neighbours.get_mut(&id) else {
             return;
         };
@@ -322,7 +325,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let Some(neighbour) = self.neighbours.get_mut(&id) else {
             return;
         };
-        for prefix in core::mem::take(&mut neighbour.routes) {
+        let prefixes = core::mem::take(&mut neighbour.routes);
+        self.routes -= prefixes.len();
+        for prefix in prefixes {
             self.notify_route_flush(prefix, id);
             if let Some(entry) = self.table.get_mut(prefix) {
                 entry.routes.retain(|route| route.neighbour != id);

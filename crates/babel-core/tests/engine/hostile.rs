@@ -10,6 +10,7 @@ fn limits() -> Limits {
         neighbours_per_link: 8,
         routes_per_neighbour: 1000,
         prefixes: 1500,
+        routes: 2500,
         sources_per_prefix: 4,
         pending_requests: 16,
     }
@@ -48,6 +49,24 @@ fn the_table_as_a_whole_is_bounded() {
         bench.announce(ETH1, 2, Announce::of(&format!("2001:db9:{n:x}::/48")));
     }
     assert_eq!(bench.node.routes(bench.now).count(), 1500);
+}
+
+#[test]
+fn many_neighbours_together_hold_no_more_routes_than_the_table_may() {
+    let mut bench = bounded();
+    for neighbour in 3..6 {
+        bench.join(ETH0, neighbour);
+        for n in 0..1000_u16 {
+            let update = Announce::of(&format!("2001:db8:{n:x}::/48"));
+            bench.announce(ETH0, neighbour, update);
+        }
+    }
+    assert_eq!(bench.node.routes(bench.now).count(), 2500);
+    // What one gives back, another may have.
+    bench.silence(3);
+    bench.run(seconds(70.0));
+    bench.announce(ETH1, 2, Announce::of("2001:db9::/32"));
+    assert_eq!(bench.via("2001:db9::/32"), Some(2));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Shared by the fuzz target `engine_events` and by the replay of its seeds.
 
 use babel_core::Engine;
+use babel_core::auth::Entropy;
 use babel_core::config::{Config, Limits, LinkConfig, LinkState};
 use babel_core::event::{Event, FibChange, FibTarget, XRoute};
 use babel_core::ext::Origin;
@@ -28,6 +29,7 @@ const LIMITS: Limits = Limits {
     neighbours_per_link: 3,
     routes_per_neighbour: 24,
     prefixes: 40,
+    routes: 60,
     sources_per_prefix: 3,
     pending_requests: 8,
 };
@@ -90,6 +92,7 @@ impl Story {
             filters: Filters::default(),
             limits: LIMITS,
             seed: u64::from(octets.u8()),
+            entropy: Entropy::new([7; 32]),
         };
         let mut story = Self {
             engine: Engine::new(config, (), BabelMetric),
@@ -276,6 +279,7 @@ impl Story {
                 "{neighbour:?}: {count}"
             );
         }
+        assert!(self.engine.routes(self.now).count() <= LIMITS.routes);
         let neighbours = self.engine.neighbours(self.now).count();
         assert!(neighbours <= LIMITS.neighbours_per_link * usize::from(LINKS));
         let own: BTreeSet<_> = self.engine.xroutes().map(|xroute| xroute.key).collect();
