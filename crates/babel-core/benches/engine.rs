@@ -336,6 +336,28 @@ fn retraction(bencher: Bencher<'_, '_>, size: u64) {
         });
 }
 
+/// The neighbour in use retracts every prefix, and the other one's routes are unfeasible: for each
+/// a new seqno is asked for.
+#[divan::bench(args = SIZES, sample_count = 10, sample_size = 1)]
+fn starvation(bencher: Bencher<'_, '_>, size: u64) {
+    let retractions = packets(0..size, Metric::INFINITY);
+    bencher
+        .counter(ItemsCount::new(size))
+        .with_inputs(|| {
+            let mut bench = Bench::new(2);
+            bench.packets(1, &packets(0..size, Metric(100)));
+            bench.flush();
+            bench.packets(2, &packets(0..size, Metric(1000)));
+            bench
+        })
+        .bench_local_values(|mut bench| {
+            bench.packets(1, &retractions);
+            let asked = bench.node.counters().seqno_requests_originated;
+            assert!(asked >= size, "{asked} requests");
+            bench
+        });
+}
+
 /// A neighbour with a thousand routes is lost; ten others hold the number given between them.
 #[divan::bench(args = [0, 10_000, 100_000], sample_count = 10, sample_size = 1)]
 fn neighbour_lost(bencher: Bencher<'_, '_>, others: u64) {

@@ -139,17 +139,13 @@ impl<A: Copy> Table<A> {
 
     /// The id of a prefix.
     pub(crate) fn find(&self, key: &RouteKey) -> Option<PrefixId> {
-        let hash = self.hasher.hash_one(key);
-        self.index
-            .find(hash, |id| {
-                slot(&self.chunks, *id).is_some_and(|entry| entry.key == *key)
-            })
-            .copied()
+        self.find_hashed(self.hasher.hash_one(key), key)
     }
 
     /// The id of a prefix, which is entered unless `limit` prefixes are held.
     pub(crate) fn find_or_insert(&mut self, key: RouteKey, limit: usize) -> Option<PrefixId> {
-        if let Some(id) = self.find(&key) {
+        let hash = self.hasher.hash_one(key);
+        if let Some(id) = self.find_hashed(hash, &key) {
             return Some(id);
         }
         if self.len() >= limit {
@@ -157,7 +153,7 @@ impl<A: Copy> Table<A> {
         }
         let id = self.allocate(Entry::new(key))?;
         let (chunks, hasher) = (&self.chunks, &self.hasher);
-        self.index.insert_unique(hasher.hash_one(key), id, |id| {
+        self.index.insert_unique(hash, id, |id| {
             slot(chunks, *id).map_or(0, |entry| hasher.hash_one(entry.key))
         });
         Some(id)
@@ -196,6 +192,13 @@ impl<A: Copy> Table<A> {
                 Some((PrefixId(id), entry.as_ref()?))
             })
         })
+    }
+
+    fn find_hashed(&self, hash: u64, key: &RouteKey) -> Option<PrefixId> {
+        let found = self.index.find(hash, |id| {
+            slot(&self.chunks, *id).is_some_and(|entry| entry.key == *key)
+        });
+        found.copied()
     }
 
     fn allocate(&mut self, entry: Entry<A>) -> Option<PrefixId> {

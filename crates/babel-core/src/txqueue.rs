@@ -8,8 +8,11 @@ use crate::prefix::RouteKey;
 use crate::table::PrefixSet;
 use crate::time::Instant;
 use crate::types::{NeighbourId, RouterId, SeqNo};
+use crate::wire::Full;
 use core::net::Ipv6Addr;
 use core::time::Duration;
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
 use std::collections::{BTreeSet, VecDeque};
 
 /// Packets of updates that may leave back to back: less than the default socket buffer of any
@@ -23,7 +26,7 @@ const MAX_UNICAST: usize = 4096;
 const MAX_UNKNOWN: usize = 1024;
 
 /// A request to send.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Request {
     /// For everything.
     Wildcard,
@@ -49,7 +52,7 @@ impl Request {
 }
 
 /// A TLV for one neighbour.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum UnicastTlv {
     /// RFC 8966 §4.6.4.
     Ack(u16),
@@ -70,7 +73,9 @@ pub(crate) struct TxQueue {
     pub(crate) wildcard_request: bool,
     /// IHUs to these, in one multicast packet.
     pub(crate) ihus: BTreeSet<NeighbourId>,
-    pub(crate) unicast: VecDeque<(NeighbourId, UnicastTlv)>,
+    unicast: VecDeque<(NeighbourId, UnicastTlv)>,
+    /// The same, to know what is in.
+    unicast_members: HashSet<(NeighbourId, UnicastTlv), RandomState>,
     /// Prefixes that somebody asked for and we know nothing of.
     pub(crate) unknown: BTreeSet<RouteKey>,
     /// Answers to requests: sent despite split horizon.
@@ -101,13 +106,41 @@ impl Default for Pace {
 impl TxQueue {
     /// Queues a TLV for one neighbour.
     pub(crate) fn push_unicast(&mut self, neighbour: NeighbourId, tlv: UnicastTlv) {
-        if self.unicast.contains(&(neighbour, tlv)) {
+        if !self.unicast_members.insert((neighbour, tlv)) {
             return;
         }
-        if self.unicast.len() >= MAX_UNICAST {
-            self.unicast.pop_front();
+        if self.unicast.len() >= MAX_UNICAST
+            && let Some(oldest) = self.unicast.pop_front()
+        {
+            self.unicast_members.remove(&oldest);
         }
         self.unicast.push_back((neighbour, tlv));
+    }
+
+    /// The neighbour that has waited longest for a TLV of its own.
+    pub(crate) fn first_unicast(&self) -> Option<NeighbourId> {
+        self.unicast.front().map(|(to, _)| *to)
+    }
+
+    /// Hands all that waits for a neighbour to `write`, in order, until that has no more room.
+    pub(crate) fn take_unicast(
+        &mut self,
+        neighbour: NeighbourId,
+        mut write: impl FnMut(&UnicastTlv) -> Result<(), Full>,
+    ) -> Result<(), Full> {
+        let members = &mut self.unicast_members;
+        let mut outcome = Ok(());
+        self.unicast.retain(|waiting| {
+            if waiting.0 != neighbour || outcome.is_err() {
+                return true;
+            }
+            outcome = write(&waiting.1);
+            if outcome.is_ok() {
+                members.remove(waiting);
+            }
+            outcome.is_err()
+        });
+        outcome
     }
 
     /// Queues the answer "I have no such route".
@@ -121,6 +154,7 @@ impl TxQueue {
     pub(crate) fn forget(&mut self, neighbour: NeighbourId) {
         self.ihus.remove(&neighbour);
         self.unicast.retain(|(to, _)| *to != neighbour);
+        self.unicast_members.retain(|(to, _)| *to != neighbour);
     }
 
     /// Takes the right to send one packet of updates; otherwise says when to try again.
@@ -198,7 +232,24 @@ mod tests {
             queue.push_unicast(NeighbourId(1), UnicastTlv::Ack(opaque));
         }
         assert_eq!(queue.unicast.len(), MAX_UNICAST);
+        queue.push_unicast(NeighbourId(2), UnicastTlv::Ack(1));
+        let mut room = 3;
+        let mut written = Vec::new();
+        assert_eq!(queue.first_unicast(), Some(NeighbourId(1)));
+        let taken = queue.take_unicast(NeighbourId(1), |tlv| {
+            room -= 1;
+            written.push(*tlv);
+            if room == 0 { Err(Full) } else { Ok(()) }
+        });
+        assert_eq!(taken, Err(Full));
+        assert_eq!(written.first(), Some(&UnicastTlv::Ack(905)));
+        assert_eq!(queue.unicast.len(), MAX_UNICAST - 2);
+        // What was written may be queued again; what was not is in still.
+        queue.push_unicast(NeighbourId(1), UnicastTlv::Ack(905));
+        queue.push_unicast(NeighbourId(1), UnicastTlv::Ack(907));
+        assert_eq!(queue.unicast.len(), MAX_UNICAST - 1);
         queue.forget(NeighbourId(1));
-        assert!(queue.unicast.is_empty());
+        assert_eq!(queue.unicast.len(), 1);
+        assert_eq!(queue.unicast_members.len(), 1);
     }
 }

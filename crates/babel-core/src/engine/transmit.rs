@@ -140,25 +140,15 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         // With timestamps, IHUs wait for the Hello that is about to leave.
         let stays = link.config.timestamps && link.queue.hello;
         let single_ihus = link.config.unicast && !stays && link.queue.static_hellos.is_empty();
-        let waiting = link.queue.unicast.front().map(|(to, _)| *to);
+        let waiting = link.queue.first_unicast();
         let with_ihu = || link.queue.ihus.first().copied().filter(|_| single_ihus);
         let neighbour = waiting.or_else(with_ihu)?;
-        let mut full = false;
-        link.queue.unicast.retain(|(to, tlv)| {
-            if *to != neighbour || full {
-                return true;
-            }
-            let written = match tlv {
-                UnicastTlv::Ack(opaque) => packet.ack(*opaque),
-                UnicastTlv::Request(request) if old_fashioned && request.is_source_specific() => {
-                    Ok(())
-                }
-                UnicastTlv::Request(request) => write_request(packet, request),
-            };
-            full = written.is_err();
-            full
+        let taken = link.queue.take_unicast(neighbour, |tlv| match tlv {
+            UnicastTlv::Ack(opaque) => packet.ack(*opaque),
+            UnicastTlv::Request(request) if old_fashioned && request.is_source_specific() => Ok(()),
+            UnicastTlv::Request(request) => write_request(packet, request),
         });
-        if single_ihus && !full {
+        if single_ihus && taken.is_ok() {
             self.write_ihu(now, id, neighbour, false, packet);
         }
         let address = self.neighbours.get(&neighbour).map(|n| n.address);
