@@ -128,6 +128,9 @@ pub struct LinkConfig {
 
 impl LinkConfig {
     /// A link of stock babeld's default type: 4 s Hellos, cost 96, two-out-of-three.
+    ///
+    /// DEVIATION(RFC 8966 §6): not authenticated, since there are no keys until somebody chooses
+    /// some, as in stock babeld.
     pub fn new(name: impl Into<String>) -> Self {
         let hello_interval = Duration::from_secs(4);
         Self {
@@ -164,6 +167,9 @@ pub struct RttConfig {
 
 impl Default for RttConfig {
     /// Stock babeld's: 42/256, 10 to 120 ms, no penalty.
+    ///
+    /// DEVIATION(RFC 9616 §4.2): it suggests a penalty of 150; stock babeld has none but on
+    /// tunnels, and metrics must not change under a configuration that is swapped in.
     fn default() -> Self {
         Self {
             decay: 42,

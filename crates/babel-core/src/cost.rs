@@ -43,6 +43,9 @@ impl Reach {
 /// With link quality estimation (ETX) the history of Multicast Hellos counts, the newest the
 /// most, in the weights of stock babeld. Otherwise two of the last three Hellos of either kind
 /// suffice.
+///
+/// DEVIATION(RFC 8966 §A.2.2): the RFC leaves the estimate of β open and multiplies by 256; stock
+/// babeld's weights are kept, and its scaling by the link's `rxcost`, so that mixed networks agree.
 pub(crate) fn rxcost(multicast: Reach, unicast: Reach, nominal: Metric, quality: bool) -> Metric {
     if !quality {
         let heard = multicast.two_of_three() || unicast.two_of_three();

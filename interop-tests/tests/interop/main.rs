@@ -3,6 +3,7 @@
 
 mod auth;
 mod diamond;
+mod forwarding;
 mod hostile;
 mod kernel;
 mod line;

@@ -111,7 +111,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             Some(_) | None => return self.write_retraction(id, prefix, key, packet),
         };
         let route = entry.selected_route();
-        // DEVIATION(RFC 8966 §3.8.1): an answer, too, may wait for up to a second.
+        // DEVIATION(RFC 8966 §3.8.1.2): an answer, too, may wait for up to a second.
         if route.is_some_and(|route| self.is_guarded(now, prefix, entry, route)) {
             self.tell_after_guard(prefix);
             return Ok(());

@@ -179,8 +179,11 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         self.trigger(now, id, Urgency::Urgent);
     }
 
-    /// Tells neighbours of a changed attribute, if it is worth it: a recorded deviation from
-    /// RFC 8966 §3.7.2, limited in rate. A change that comes too soon is told later, not dropped.
+    /// Tells neighbours of a changed attribute, if it is worth it. A change that comes too soon is
+    /// told later, not dropped.
+    ///
+    /// DEVIATION(RFC 8966 §3.7.2): an attribute is no reason for a triggered update there; without
+    /// one, neighbours would go on paying, or asking, the old price. Limited in rate.
     pub(super) fn tell(&mut self, now: Instant, id: PrefixId) {
         let Some(entry) = self.table.get(id) else {
             return;
@@ -292,6 +295,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
 
     /// Packets for a lost prefix must not follow a shorter one while a neighbour may still have
     /// us as its next hop (RFC 8966 §3.5.4): as long as our last update is believed.
+    ///
+    /// DEVIATION(RFC 8966 §3.5.4): the hold ends by time alone, not earlier by acknowledgments:
+    /// urgent updates are repeated instead of acknowledged, as in stock babeld.
     fn begin_hold(&mut self, now: Instant, id: PrefixId) {
         let longest = self
             .links

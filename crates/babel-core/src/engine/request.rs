@@ -256,6 +256,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
 
     /// Asks `neighbour` for a seqno that makes the route it announced feasible: one above that of
     /// our feasibility distance (§3.8.2.1).
+    ///
+    /// DEVIATION(RFC 8966 §3.8.2.1): it names the originator of that route, not of the one just
+    /// lost: only its seqno can make the route feasible. Nearly always they are the same.
     pub(super) fn originate_request(&mut self, now: Instant, id: PrefixId, neighbour: NeighbourId) {
         let Some(entry) = self.table.get(id) else {
             return;

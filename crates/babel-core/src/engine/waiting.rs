@@ -19,6 +19,9 @@ const MAX_DOUBLINGS: u32 = 5;
 /// A quiet time that takes back one doubling.
 const DOUBLING_DECAY: Duration = Duration::from_secs(600);
 /// First and longest gap between two requests for a new seqno of one prefix.
+///
+/// DEVIATION(RFC 8966 §B): it resends three times; we go on, ever more rarely, for as long as an
+/// unfeasible route stands, since nothing else would bring the prefix back.
 const REQUEST_GAP: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(256));
 /// First gap when there is a route already and only a better one is wanted.
 const PATIENT_REQUEST_GAP: Duration = Duration::from_secs(4);

@@ -239,3 +239,42 @@ fn requests_match_source_prefixes_exactly() {
         "the plain route is another"
     );
 }
+
+// 9229-2.3-2, 9229-2.3-3, 9229-4.2.2-1
+#[test]
+fn a_request_with_ae_4_is_answered_like_one_with_ae_1() {
+    for (ae, over_v6) in [(1, false), (1, true), (4, false), (4, true)] {
+        let mut bench = Bench::new();
+        let ipv4 = (!over_v6).then_some(OUR_V4);
+        let state = LinkState {
+            address: OURS,
+            ipv4,
+            mtu: 1500,
+        };
+        let config = LinkConfig::new("eth0");
+        bench.event(Event::LinkUp {
+            link: ETH0,
+            config,
+            state,
+        });
+        bench.join(ETH0, 1);
+        bench.xroute("10.0.0.0/8");
+        bench.run(seconds(1.0));
+        // A Route Request, then a Seqno Request for seqno 101 of ours.
+        let ours = OUR_ID.0;
+        let route = [9, 3, ae, 8, 10];
+        let seqno = [&[10, 15, ae, 8, 0, 101, 64, 0][..], &ours, &[10]].concat();
+        for body in [&route[..], &seqno] {
+            let at = bench.now;
+            let length = u8::try_from(body.len()).expect("short");
+            bench.octets(ETH0, fake(1), &[&[42, 2, 0, length], body].concat());
+            bench.run(seconds(0.2));
+            let is_update = |said: &Said| {
+                matches!(said, Said::Update { key: k, next_hop, .. }
+                    if *k == key("10.0.0.0/8") && next_hop.is_ipv6() == over_v6)
+            };
+            assert_eq!(bench.said_since(at, is_update).len(), 1, "AE {ae}");
+        }
+        assert_eq!(bench.node.seqno(), SeqNo(101));
+    }
+}

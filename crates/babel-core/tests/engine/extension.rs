@@ -5,7 +5,7 @@ use crate::support::*;
 use babel_core::event::Event;
 use babel_core::ext::{Extension, Origin};
 use babel_core::time::Instant;
-use babel_core::types::{LinkId, NeighbourId};
+use babel_core::types::{LinkId, NeighbourId, SeqNo};
 use babel_core::wire::{SubTlvWriter, SubTlvs};
 
 const P: &str = "2001:db8:1::/48";
@@ -94,6 +94,38 @@ fn an_attribute_is_passed_on_as_the_extension_makes_it() {
         bench.node.routes(bench.now).next().expect("one route").attr,
         Some(10)
     );
+}
+
+// P-14
+#[test]
+fn an_attribute_goes_with_the_update_that_brought_it_or_not_at_all() {
+    let mut bench = bench(Toll::default());
+    let held = |bench: &Bench<Toll>| bench.node.routes(bench.now).next().expect("a route").attr;
+    tolled(&mut bench, 10);
+    bench.run(seconds(0.5));
+    let unfeasible = Announce::of(P).metric(500).lasting(600);
+    bench.announce_with(ETH0, 1, unfeasible, &[KIND, 1, 99]);
+    assert_eq!(held(&bench), Some(10), "an ignored Update changes nothing");
+    bench.announce(ETH0, 1, Announce::of(P).lasting(600));
+    assert_eq!(held(&bench), None, "one without replaces it by nothing");
+}
+
+// P-24
+#[test]
+fn an_answer_carries_the_attribute_as_a_periodic_update_does() {
+    let mut bench = bench(Toll { fee: 7 });
+    tolled(&mut bench, 10);
+    bench.run(seconds(2.0));
+    let at = bench.now;
+    let mut packet = writer();
+    packet.route_request(Some(&key(P))).expect("fits");
+    packet
+        .seqno_request(&key(P), SeqNo(1), 64, rid(9))
+        .expect("fits");
+    bench.packet(ETH1, fake(2), false, packet);
+    bench.run(seconds(0.2));
+    let tolls: Vec<u8> = told(&bench, at).iter().map(|(_, toll)| *toll).collect();
+    assert_eq!(tolls, [17]);
 }
 
 #[test]

@@ -266,3 +266,52 @@ fn the_defaults_are_those_of_appendix_b() {
     assert_eq!(link.update_interval, link.hello_interval * 4);
     assert_eq!((link.rxcost, link.link_quality), (Metric(96), false));
 }
+
+// 8966-3.1-3
+#[test]
+fn ihus_keep_the_interval_they_promise() {
+    let mut bench = Bench::new();
+    bench.join(ETH0, 1);
+    bench.run(seconds(300.0));
+    let sent = bench.said_since(Instant::ZERO, |said| matches!(said, Said::Ihu(_)));
+    assert!(sent.len() > 20);
+    for pair in sent.windows(2) {
+        let Said::Ihu(ihu) = &pair[0].said else {
+            unreachable!()
+        };
+        assert!(pair[1].at.since(pair[0].at) <= ihu.interval.duration());
+    }
+}
+
+// 8966-3.1-6
+#[test]
+fn the_same_tlvs_mean_the_same_by_unicast_and_by_multicast() {
+    let after = |multicast| {
+        let mut bench = Bench::new();
+        bench.join(ETH0, 1);
+        bench.xroute("2001:db8:9::/48");
+        let mut packet = writer();
+        let interval = Interval::from_centis(400);
+        packet.hello(true, SeqNo(7), interval, None).expect("fits");
+        packet.ack_request(77, interval).expect("fits");
+        packet.update(&Announce::of(P).out()).expect("fits");
+        packet
+            .seqno_request(&key("2001:db8:9::/48"), SeqNo(101), 64, OUR_ID)
+            .expect("fits");
+        packet.route_request(None).expect("fits");
+        bench.packet(ETH0, fake(1), multicast, packet);
+        bench.run(seconds(20.0));
+        let neighbours: Vec<_> = bench.node.neighbours(bench.now).collect();
+        (neighbours, bench.via(P), bench.node.seqno(), bench.sent)
+    };
+    assert_eq!(after(true), after(false));
+}
+
+// 9616-4.1-3, 9616-4.2-2
+#[test]
+fn the_rtt_defaults_are_those_of_rfc_9616() {
+    let rtt = babel_core::config::RttConfig::default();
+    let alpha = 1.0 - f64::from(rtt.decay) / 256.0;
+    assert!((alpha - 0.836).abs() < 0.001, "{alpha}");
+    assert_eq!((rtt.min, rtt.max), (seconds(0.010), seconds(0.120)));
+}

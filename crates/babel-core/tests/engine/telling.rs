@@ -5,7 +5,7 @@ use crate::support::*;
 use babel_core::prefix::RouteKey;
 use babel_core::time::Instant;
 use babel_core::types::SeqNo;
-use babel_core::wire::{NextHopOut, UpdateOut};
+use babel_core::wire::{NextHopOut, TlvKind, UpdateOut};
 
 const P: &str = "2001:db8:1::/48";
 const V4: &str = "10.0.0.0/8";
@@ -248,4 +248,15 @@ fn what_the_kernel_cannot_hold_is_neither_used_nor_passed_on() {
             );
         }
     }
+}
+
+// 8966-3.3-4
+#[test]
+fn no_acknowledgment_is_ever_asked_for() {
+    let mut bench = relay();
+    bench.retract(ETH0, 1, P);
+    bench.run(seconds(100.0));
+    let sent = bench.node.counters().tlvs_sent;
+    assert_eq!(sent[TlvKind::AckRequest.index()], 0);
+    assert!(sent[TlvKind::Update.index()] > 3);
 }
