@@ -22,6 +22,7 @@ fn accepts(rig: &mut Rig, sender: &Sender, pc: u32, multicast: bool) -> bool {
     rig.node.counters().packets_dropped == before
 }
 
+// 8967-4.3-9, 8967-4.3.1.1-2, 8967-4.3.1.1-3, 9467-3.1-1
 #[test]
 fn an_unknown_sender_is_challenged_and_heard_once_it_answers() {
     let mut rig = Rig::keyed(&[KEY]);
@@ -49,6 +50,7 @@ fn an_unknown_sender_is_challenged_and_heard_once_it_answers() {
     assert!(accepts(&mut rig, &sender, pc + 1, false));
 }
 
+// 8967-4.3-9: another index means a restart, or an attacker.
 #[test]
 fn a_neighbour_that_restarts_is_challenged_again_and_keeps_its_place() {
     let mut rig = Rig::keyed(&[KEY]);
@@ -69,6 +71,7 @@ fn a_neighbour_that_restarts_is_challenged_again_and_keeps_its_place() {
     assert_eq!(rig.neighbours(), 1);
 }
 
+// 8967-4.3-8, 8967-4.3.1.2-1, 8967-4.3.1.2-3, 8967-4.3.1.2-4
 #[test]
 fn a_challenge_is_answered_first_and_at_once_even_in_a_packet_that_is_dropped() {
     let mut rig = Rig::keyed(&[KEY]);
@@ -96,6 +99,7 @@ fn a_challenge_is_answered_first_and_at_once_even_in_a_packet_that_is_dropped() 
     assert_eq!(rig.take()[0].tlv(19), Some(Vec::new()));
 }
 
+// 8967-4.3.1.2-2
 #[test]
 fn a_challenge_to_the_group_is_ignored() {
     let mut rig = Rig::keyed(&[KEY]);
@@ -107,6 +111,7 @@ fn a_challenge_to_the_group_is_ignored() {
     assert_eq!(rig.node.counters().challenge_replies_sent, 0);
 }
 
+// 8967-4.3-6, 8967-4.3-7
 #[test]
 fn the_first_pc_counts_and_a_packet_without_is_dropped() {
     let mut rig = Rig::keyed(&[KEY]);
@@ -126,6 +131,7 @@ fn the_first_pc_counts_and_a_packet_without_is_dropped() {
     assert_eq!(rig.node.counters().packets_dropped, before + 2);
 }
 
+// 9467-3.1-2, 9467-1-1, 8967-4.3-11
 #[test]
 fn replays_are_dropped_without_a_challenge_and_a_late_multicast_is_none() {
     let mut rig = Rig::keyed(&[KEY]);
@@ -148,6 +154,7 @@ fn replays_are_dropped_without_a_challenge_and_a_late_multicast_is_none() {
     assert!(rig.take().iter().all(|packet| packet.tlv(18).is_none()));
 }
 
+// 8967-4.3.1.1-4, 8967-4.3.1.1-5, 8967-4.3.1.2-5, 8967-4.3.1.2-6, 8967-4.3.1.1-1
 #[test]
 fn recorded_packets_replayed_at_wire_speed_cause_a_few_challenges_and_replies() {
     let mut rig = Rig::keyed(&[KEY]);
@@ -179,6 +186,7 @@ fn recorded_packets_replayed_at_wire_speed_cause_a_few_challenges_and_replies() 
     assert_eq!(rig.neighbours(), 1);
 }
 
+// 8967-4.3.1.3-1, 8967-4.3.1.3-2
 #[test]
 fn a_reply_counts_once_within_thirty_seconds_and_only_if_it_was_asked_for() {
     let mut rig = Rig::keyed(&[KEY]);
@@ -216,6 +224,7 @@ fn a_reply_counts_once_within_thirty_seconds_and_only_if_it_was_asked_for() {
     assert!(!accepts(&mut rig, &sender, pc + 1, true));
 }
 
+// 8967-4.4-1
 #[test]
 fn the_pair_of_a_neighbour_that_fell_silent_is_forgotten_with_it() {
     let mut rig = Rig::keyed(&[KEY]);
