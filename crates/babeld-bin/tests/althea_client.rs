@@ -89,7 +89,8 @@ fn route(line: &str) -> Result<Route> {
     text("if")?;
     text("via")?.parse::<IpAddr>()?;
     let (address, plen) = text("prefix")?.split_once('/').context("a prefix")?;
-    (address.parse::<IpAddr>()?, plen.parse::<u8>()?);
+    address.parse::<IpAddr>()?;
+    plen.parse::<u8>()?;
     number::<u16>(line, "metric")?;
     number::<u16>(line, "refmetric")?;
     Ok(Route {

@@ -136,7 +136,40 @@ fn interfaces_named_in_the_file_come_and_go_and_those_added_at_run_time_stay() -
     );
     fs::write(&file, "")?;
     ensure!(says(&pair.a, &["reload"])? == "interface va: remove\n");
+    expect_no_route(&pair.a, THEIRS, AT_ONCE)?;
+    fs::write(&file, "interface v* hello-interval 0.5\n")?;
+    ensure!(says(&pair.a, &["reload"])? == "interface v*: add\n");
+    expect_route(&pair.a, THEIRS, &ours)?;
+    fs::write(&file, "")?;
+    ensure!(says(&pair.a, &["reload"])? == "interface v*: remove\n");
     expect_no_route(&pair.a, THEIRS, AT_ONCE)
+}
+
+#[test]
+fn keys_are_given_to_interfaces_and_taken_from_them() -> Result<()> {
+    let pair = Pair::new()?;
+    // Stock 1.12 of Debian has no keys, so both are ours.
+    let key = |value: &str| format!("key id k type blake2s128 value {value}");
+    let theirs = ["-C", &key("00112233"), "-C", "interface vb key k"];
+    let _theirs =
+        daemon_support::start(&pair.b, &pair.place, daemon_support::BABELD, "vb", &theirs)?;
+    let (file, ours) = start(&pair, "")?;
+    // It has read its file when it answers.
+    says(&pair.a, &["show", "status"])?;
+    fs::write(&file, key("00112233") + "\ninterface va key k\n")?;
+    let did = says(&pair.a, &["reload"])?;
+    ensure!(
+        did == "interface va: key default -> k\nkey k: add\n",
+        "{did}"
+    );
+    expect_route(&pair.a, THEIRS, &ours)?;
+    fs::write(&file, key("44556677") + "\ninterface va key k\n")?;
+    ensure!(says(&pair.a, &["reload"])? == "key k: change\n");
+    expect_no_route(&pair.a, THEIRS, SOON)?;
+    fs::write(&file, key("00112233") + "\ninterface va key k\n")?;
+    says(&pair.a, &["reload"])?;
+    expect_route(&pair.a, THEIRS, &ours)?;
+    Ok(())
 }
 
 /// Our babeld on an interface that does not exist.
