@@ -260,3 +260,15 @@ fn no_acknowledgment_is_ever_asked_for() {
     assert_eq!(sent[TlvKind::AckRequest.index()], 0);
     assert!(sent[TlvKind::Update.index()] > 3);
 }
+
+// 8966-3.5.4-1, 8966-3.5.4-3
+#[test]
+fn a_lost_prefix_stays_unreachable_for_as_long_as_neighbours_may_believe_us() {
+    let mut bench = relay();
+    bench.retract(ETH0, 1, P);
+    // Our last update promised another within 16 s and is believed for 56 s.
+    bench.run(seconds(55.9));
+    assert!(bench.is_unreachable(P));
+    bench.run(seconds(1.0));
+    assert!(bench.fib.is_empty());
+}
