@@ -126,9 +126,15 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 link.queue.ihus.insert(*neighbour);
             }
         }
-        let next = now + jittered(&mut self.rng, link.config.hello_interval);
+        let gap = match link.hurried_hellos.checked_sub(1) {
+            Some(left) => {
+                link.hurried_hellos = left;
+                HELLO_GAP.min(link.config.hello_interval / 2)
+            }
+            None => jittered(&mut self.rng, link.config.hello_interval),
+        };
         self.timers
-            .set(&mut link.hello_alarm, TimerId::Hello(id), next);
+            .set(&mut link.hello_alarm, TimerId::Hello(id), now + gap);
         self.ready.insert(id);
     }
 

@@ -428,3 +428,19 @@ fn half_an_exchange_of_timestamps_gives_no_sample() {
         assert_eq!(neighbour.rtt, None, "{seqno}");
     }
 }
+
+#[test]
+fn a_newcomer_hears_two_hellos_at_once_and_the_pace_is_kept_thereafter() {
+    let mut bench = Bench::new();
+    bench.run(seconds(30.0));
+    bench.forget_sent();
+    let met = bench.now;
+    bench.join(ETH0, 1);
+    bench.run(seconds(30.0));
+    let hellos = hellos(&bench);
+    let early = hellos
+        .iter()
+        .filter(|(at, ..)| at.since(met) < seconds(0.6));
+    assert_eq!(early.count(), 2, "{hellos:?}");
+    assert!((8..=11).contains(&hellos.len()), "{} Hellos", hellos.len());
+}
