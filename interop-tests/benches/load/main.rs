@@ -98,8 +98,11 @@ const HEADING: &str = "\
 | daemon | routes | phase | kernel s | told s | CPU s | of it user | copies | peak RSS MiB | octets/route |
 |---|---|---|---|---|---|---|---|---|---|";
 
+/// Picks one phase of a run.
+type Pick = fn(&Measured) -> Phase;
+
 fn print(name: &str, size: u64, runs: &[Measured]) {
-    let phases: [(&str, fn(&Measured) -> Phase); 3] = [
+    let phases: [(&str, Pick); 3] = [
         ("load", |m| m.load),
         ("refresh", |m| m.refresh),
         ("withdrawal", |m| m.withdrawal),
