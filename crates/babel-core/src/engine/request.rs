@@ -32,6 +32,14 @@ pub(super) struct PendingRequest {
     requesters: SmallVec<[NeighbourId; 2]>,
 }
 
+impl PendingRequest {
+    fn add_requester(&mut self, neighbour: NeighbourId) {
+        if self.requesters.len() < MAX_REQUESTERS && !self.requesters.contains(&neighbour) {
+            self.requesters.push(neighbour);
+        }
+    }
+}
+
 /// All requests pending for one prefix.
 pub(super) type PendingRequests = SmallVec<[PendingRequest; 1]>;
 
@@ -152,13 +160,11 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 && request.seqno.at_least(seqno)
                 && now.since(request.forwarded) < REDUNDANT_TIME
         });
-        if let Some(request) = recent {
-            if request.requesters.len() < MAX_REQUESTERS && !request.requesters.contains(&from) {
-                request.requesters.push(from);
-            }
-            return true;
-        }
-        false
+        let Some(request) = recent else {
+            return false;
+        };
+        request.add_requester(from);
+        true
     }
 
     fn remember_request(
@@ -181,10 +187,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             Some(request) => {
                 request.seqno = seqno;
                 request.forwarded = now;
-                if request.requesters.len() < MAX_REQUESTERS && !request.requesters.contains(&from)
-                {
-                    request.requesters.push(from);
-                }
+                request.add_requester(from);
             }
             None => {
                 let requesters = SmallVec::from_elem(from, 1);

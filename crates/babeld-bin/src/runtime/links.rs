@@ -31,13 +31,7 @@ impl Running {
             self.engine
                 .update_extension(now, |known| *known = extension);
         }
-        let view = self
-            .links
-            .views()
-            .into_iter()
-            .find(|view| view.link == link);
-        self.interface_news
-            .extend(view.map(|view| (Change::Add, view)));
+        self.report_interface(Change::Add, link);
         self.follow_links(clock::now());
     }
 
@@ -75,14 +69,17 @@ impl Running {
                     link
                 }
             };
-            let view = self
-                .links
-                .views()
-                .into_iter()
-                .find(|view| view.link == link);
-            self.interface_news
-                .extend(view.map(|view| (Change::Change, view)));
+            self.report_interface(Change::Change, link);
         }
+    }
+
+    /// Keeps news of an interface for the monitors.
+    fn report_interface(&mut self, change: Change, link: LinkId) {
+        let views = self.links.views().into_iter();
+        let news = views
+            .filter(|view| view.link == link)
+            .map(|view| (change, view));
+        self.interface_news.extend(news);
     }
 
     /// Undoes on a device what [`Self::set_up`] did.
