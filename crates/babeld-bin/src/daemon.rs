@@ -17,7 +17,7 @@ use crate::sysctl::Sysctls;
 use crate::watchdog::{self, Watchdog};
 use anyhow::{Context, anyhow, bail};
 use babel_core::config::{Config, Limits};
-use babel_core::types::{RouterId, SeqNo};
+use babel_core::types::RouterId;
 use babel_netlink::{Groups, Monitor};
 use clients::{Clients, Wish};
 use std::ffi::OsString;
@@ -215,10 +215,7 @@ fn configure(settings: &Settings, links: &Links) -> anyhow::Result<Config> {
         .state_file
         .as_deref()
         .and_then(identity::take_seqno);
-    let seqno = match saved {
-        Some(seqno) => seqno,
-        None => random_seqno()?,
-    };
+    let seqno = saved.unwrap_or_else(identity::seqno_by_clock);
     Ok(Config {
         router_id,
         seqno,
@@ -228,13 +225,6 @@ fn configure(settings: &Settings, links: &Links) -> anyhow::Result<Config> {
         seed: identity::random_u64().context("random numbers")?,
         entropy: identity::entropy().context("random numbers")?,
     })
-}
-
-fn random_seqno() -> anyhow::Result<SeqNo> {
-    let [low, high, ..] = identity::random_u64()
-        .context("random numbers")?
-        .to_ne_bytes();
-    Ok(SeqNo(u16::from_ne_bytes([low, high])))
 }
 
 fn router_id(settings: &Settings, links: &Links) -> anyhow::Result<RouterId> {
