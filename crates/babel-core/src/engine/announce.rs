@@ -44,7 +44,7 @@ enum Urgency {
 }
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
-    pub(super) fn xroute_up(&mut self, now: Instant, key: RouteKey, xroute: XRoute) {
+    pub(super) fn xroute_up(&mut self, key: RouteKey, xroute: XRoute) {
         let Some(id) = self.table.find_or_insert(key, self.config.limits.prefixes) else {
             self.counters.limited += 1;
             return;
@@ -62,10 +62,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         }
         self.mark_dirty(id);
         self.notify_xroute(change, key, &xroute);
-        let _ = now;
     }
 
-    pub(super) fn xroute_down(&mut self, now: Instant, key: RouteKey) {
+    pub(super) fn xroute_down(&mut self, key: RouteKey) {
         let Some(id) = self.table.find(&key) else {
             return;
         };
@@ -74,7 +73,6 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         };
         self.mark_dirty(id);
         self.notify_xroute(Change::Flush, key, &xroute);
-        let _ = now;
     }
 
     /// Compares what the neighbours were told with what is true now, and acts on the difference.

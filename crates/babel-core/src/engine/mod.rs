@@ -152,8 +152,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             } => self.link_up(now, link, config, state),
             Event::LinkDown { link } => self.link_down(now, link),
             Event::LinkRemoved { link } => self.link_removed(now, link),
-            Event::XRouteUp { key, xroute } => self.xroute_up(now, key, xroute),
-            Event::XRouteDown { key } => self.xroute_down(now, key),
+            Event::XRouteUp { key, xroute } => self.xroute_up(key, xroute),
+            Event::XRouteDown { key } => self.xroute_down(key),
             Event::Shutdown => self.shut_down(),
         }
         self.settle(now);

@@ -60,6 +60,23 @@ fn bench() -> Bench<(), Prefers> {
     bench
 }
 
+/// The preferred neighbour has been asked, but the incumbent's path is the faster one: its new
+/// seqno is here first, and somebody wants to know. With the time of the request.
+fn overtaken() -> (Bench<(), Prefers>, Instant) {
+    let mut bench = bench();
+    let begun = bench.now;
+    bench.run(seconds(10.0));
+    while requests(&bench, begun).is_empty() {
+        bench.run(seconds(0.02));
+    }
+    let asked = requests(&bench, begun)[0].0;
+    bench.announce(ETH0, 1, Announce::of(P).metric(10).seqno(8).lasting(600));
+    let mut packet = writer();
+    packet.route_request(Some(&key(P))).expect("fits");
+    bench.packet(ETH0, fake(1), true, packet);
+    (bench, asked)
+}
+
 fn requests(bench: &Bench<(), Prefers>, since: Instant) -> Vec<(Instant, SeqNo)> {
     let mut requests = Vec::new();
     for sent in &bench.sent {
@@ -100,18 +117,7 @@ fn the_preferred_neighbour_is_asked_after_the_hold_and_its_answer_taken_at_once(
 
 #[test]
 fn a_new_seqno_through_the_incumbent_waits_for_the_preferred_neighbours_answer() {
-    let mut bench = bench();
-    let begun = bench.now;
-    bench.run(seconds(10.0));
-    while requests(&bench, begun).is_empty() {
-        bench.run(seconds(0.02));
-    }
-    let asked = requests(&bench, begun)[0].0;
-    // The incumbent's path is the faster one: its new seqno is here first, and somebody asks.
-    bench.announce(ETH0, 1, Announce::of(P).metric(10).seqno(8).lasting(600));
-    let mut packet = writer();
-    packet.route_request(Some(&key(P))).expect("fits");
-    bench.packet(ETH0, fake(1), true, packet);
+    let (mut bench, asked) = overtaken();
     bench.run(seconds(0.4));
     assert_eq!(
         told(&bench, asked, 8),
@@ -126,17 +132,7 @@ fn a_new_seqno_through_the_incumbent_waits_for_the_preferred_neighbours_answer()
 
 #[test]
 fn without_an_answer_the_new_seqno_is_told_when_the_guard_ends() {
-    let mut bench = bench();
-    let begun = bench.now;
-    bench.run(seconds(10.0));
-    while requests(&bench, begun).is_empty() {
-        bench.run(seconds(0.02));
-    }
-    let asked = requests(&bench, begun)[0].0;
-    bench.announce(ETH0, 1, Announce::of(P).metric(10).seqno(8).lasting(600));
-    let mut packet = writer();
-    packet.route_request(Some(&key(P))).expect("fits");
-    bench.packet(ETH0, fake(1), true, packet);
+    let (mut bench, asked) = overtaken();
     bench.run(seconds(1.5));
     let first = bench.said_since(
         asked,
