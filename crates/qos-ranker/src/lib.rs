@@ -8,12 +8,16 @@
 
 #![warn(missing_docs)]
 
+mod goal;
 mod key;
 mod limit;
+mod measurement;
 mod policy;
 mod price_step;
 
+pub use goal::{Goal, Goals, InvalidPrefer, Prefer};
 pub use key::QosKey;
 pub use limit::{MaxPrice, MaxPrices};
+pub use measurement::{InvalidLoss, InvalidRate, Loss, Quality, Rate};
 pub use policy::QosPolicy;
 pub use price_step::{PriceScale, PriceStep};
