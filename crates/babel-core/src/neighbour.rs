@@ -7,7 +7,7 @@ use crate::rtt::Rtt;
 use crate::table::PrefixId;
 use crate::time::{Instant, Interval};
 use crate::timer::Alarm;
-use crate::types::{LinkId, Metric, SeqNo};
+use crate::types::{LinkId, Metric, Party, SeqNo};
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
@@ -181,6 +181,14 @@ impl Neighbour {
             .get(usize::from(index))
             .copied()
             .unwrap_or(IpAddr::V6(self.address))
+    }
+
+    /// Who it is.
+    pub(crate) const fn party(&self) -> Party {
+        Party {
+            link: self.link,
+            address: self.address,
+        }
     }
 
     /// Whether it wants an IHU with every Hello: the link is lossy or one-way.

@@ -6,15 +6,16 @@
 //! between feasible and unfeasible. So whatever a policy computes, it cannot make a loop.
 
 use crate::prefix::RouteKey;
-use crate::types::{LinkId, Metric, NeighbourId};
+use crate::types::{LinkId, Metric, NeighbourId, Party};
 use core::fmt::Debug;
+use core::net::Ipv6Addr;
 use core::time::Duration;
 
 /// One route to a prefix, of finite metric, as a policy may see it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Candidate<A> {
     pub(crate) neighbour: NeighbourId,
-    pub(crate) link: LinkId,
+    pub(crate) party: Party,
     pub(crate) metric: Metric,
     pub(crate) smoothed: Metric,
     pub(crate) incumbent: bool,
@@ -28,7 +29,11 @@ impl<A: Copy> Candidate<A> {
     }
     /// On which link.
     pub const fn link(&self) -> LinkId {
-        self.link
+        self.party.link
+    }
+    /// The neighbour's link-local address: with the link, what outlives its id.
+    pub const fn address(&self) -> Ipv6Addr {
+        self.party.address
     }
     /// Total metric: what was advertised plus the link's cost.
     pub const fn metric(&self) -> Metric {
@@ -51,6 +56,7 @@ impl<A: Copy> Candidate<A> {
     #[doc(hidden)]
     pub const fn for_tests(
         neighbour: NeighbourId,
+        party: Party,
         metric: Metric,
         smoothed: Metric,
         incumbent: bool,
@@ -58,7 +64,7 @@ impl<A: Copy> Candidate<A> {
     ) -> Self {
         Self {
             neighbour,
-            link: LinkId(1),
+            party,
             metric,
             smoothed,
             incumbent,
@@ -189,6 +195,14 @@ pub trait SelectionPolicy<A> {
     fn refusal(&self, key: &RouteKey, candidate: &Candidate<A>) -> Option<String> {
         let _ = (key, candidate);
         None
+    }
+
+    /// What is added to the metric when a route selected with this key is announced further, so
+    /// that a claim not yet proven does not look as good from us as it did to us. Our own metric,
+    /// and with it selection, is not touched.
+    fn penalty(&self, key: &Self::Key) -> Metric {
+        let _ = key;
+        Metric::ZERO
     }
 
     /// How long a better candidate must stand before [`Move::AfterHold`] is carried out, given

@@ -42,6 +42,8 @@ pub(crate) struct Entry<A> {
     /// A chore will look at the hold.
     pub(crate) hold_watched: bool,
     pub(crate) announced: Option<Announced>,
+    /// What the policy adds to the metric of the selected route when it is announced.
+    pub(crate) penalty: Metric,
     /// Copies of the last urgent update still to be sent.
     pub(crate) repeats: u8,
     /// The selected neighbour is not the eligible one of the best metric.
@@ -65,6 +67,7 @@ impl<A: Copy> Entry<A> {
             unreachable_until: None,
             hold_watched: false,
             announced: None,
+            penalty: Metric::ZERO,
             repeats: 0,
             overridden: false,
             dirty: false,

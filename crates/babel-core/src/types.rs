@@ -1,6 +1,7 @@
 //! The protocol's small values, each a type of its own so that they cannot be mixed.
 
 use core::fmt;
+use core::net::Ipv6Addr;
 use core::str::FromStr;
 
 /// A router-id: eight octets that name a router in the whole domain (RFC 8966 §4.1.3).
@@ -131,6 +132,16 @@ pub struct LinkId(pub u32);
 /// One neighbour: an address on a link. Assigned by the engine, never reused in its lifetime.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct NeighbourId(pub u32);
+
+/// Who a neighbour is, for longer than one [`NeighbourId`]: it is the same party when it comes
+/// back after a silence or a restart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Party {
+    /// On this link.
+    pub link: LinkId,
+    /// Its link-local address there.
+    pub address: Ipv6Addr,
+}
 
 #[cfg(test)]
 mod tests {

@@ -120,7 +120,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         }
     }
 
-    /// What is to be announced for a prefix: originator and metric, before `out` filters.
+    /// What is to be announced for a prefix: originator and metric, the policy's
+    /// penalty in it, before `out` filters.
     pub(super) fn current(&self, entry: &Entry<X::Attr>) -> Option<Announced> {
         if let Some(xroute) = own_route(entry) {
             let router_id = self.config.router_id;
@@ -132,7 +133,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let route = entry.selected_route()?;
         Some(Announced {
             router_id: route.router_id,
-            metric: self.metric_of(route),
+            metric: self.metric_of(route).plus(entry.penalty),
         })
     }
 

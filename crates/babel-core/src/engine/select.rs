@@ -89,7 +89,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             }
             judgement.candidates.push(Candidate {
                 neighbour: route.neighbour,
-                link: neighbour.link,
+                party: neighbour.party(),
                 metric,
                 smoothed: route
                     .smoothed
@@ -201,9 +201,12 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let best_metric = best_metric
             .filter_map(|(i, _)| Some(judgement.at(i)?.metric))
             .min();
+        let key = choice.and_then(|(index, _)| judgement.key(index));
+        let penalty = key.map_or(Metric::ZERO, |key| self.policy.penalty(&key));
         let Some(entry) = self.table.get_mut(id) else {
             return;
         };
+        entry.penalty = penalty;
         let overridden = chosen.is_some_and(|c| best_metric.is_some_and(|best| best < c.metric));
         if overridden != entry.overridden {
             entry.overridden = overridden;

@@ -104,7 +104,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     ) -> Duration {
         let link = judgement
             .at(best)
-            .and_then(|candidate| self.links.get(&candidate.link));
+            .and_then(|candidate| self.links.get(&candidate.link()));
         let interval = link.map_or(Duration::ZERO, |link| link.config.update_interval);
         let doublings = self
             .waiting

@@ -13,6 +13,8 @@ mod guard;
 mod hellos;
 mod hostile;
 mod links;
+mod penalty;
+mod ranked;
 mod refilter;
 mod requests;
 mod routes;

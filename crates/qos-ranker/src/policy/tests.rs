@@ -1,6 +1,7 @@
 use super::*;
 use babel_core::policy::BabelMetric;
-use babel_core::types::{Metric, NeighbourId};
+use babel_core::types::{LinkId, Metric, NeighbourId, Party};
+use core::net::Ipv6Addr;
 use proptest::prelude::*;
 
 type Route = Candidate<RoutePrice>;
@@ -13,14 +14,36 @@ fn ours(amount: u32) -> RoutePrice {
     RoutePrice::new(Unit::NAMELESS, Price::saturating(amount))
 }
 
+/// The same neighbour by link and address.
+fn party(neighbour: u32) -> Party {
+    Party {
+        link: LinkId(1),
+        address: Ipv6Addr::from(0xfe80 << 112 | u128::from(neighbour)),
+    }
+}
+
 fn route(neighbour: u32, price: RoutePrice, metric: u16) -> Route {
     let metric = Metric(metric);
-    Candidate::for_tests(NeighbourId(neighbour), metric, metric, false, price)
+    Candidate::for_tests(
+        NeighbourId(neighbour),
+        party(neighbour),
+        metric,
+        metric,
+        false,
+        price,
+    )
 }
 
 fn incumbent(neighbour: u32, price: RoutePrice, metric: u16) -> Route {
     let metric = Metric(metric);
-    Candidate::for_tests(NeighbourId(neighbour), metric, metric, true, price)
+    Candidate::for_tests(
+        NeighbourId(neighbour),
+        party(neighbour),
+        metric,
+        metric,
+        true,
+        price,
+    )
 }
 
 fn judged(policy: &QosPolicy, candidates: &[Route]) -> Vec<Option<QosKey>> {
@@ -256,6 +279,7 @@ fn any_routes(
             .map(|((price, metric, smoothed), n)| {
                 Candidate::for_tests(
                     NeighbourId(n),
+                    party(n),
                     Metric(metric),
                     Metric(smoothed),
                     usize::try_from(n).expect("small") == in_use,
