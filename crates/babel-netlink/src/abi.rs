@@ -21,6 +21,7 @@ pub(crate) const RTM_GETROUTE: u16 = 26;
 pub(crate) const RTM_NEWRULE: u16 = 32;
 pub(crate) const RTM_DELRULE: u16 = 33;
 pub(crate) const RTM_GETRULE: u16 = 34;
+pub(crate) const RTM_GETQDISC: u16 = 38;
 
 // Header flags.
 pub(crate) const NLM_F_REQUEST: u16 = 0x01;
@@ -53,6 +54,7 @@ pub(crate) const IFLA_MTU: u16 = 4;
 pub(crate) const IFLA_MASTER: u16 = 10;
 pub(crate) const IFLA_LINKINFO: u16 = 18;
 pub(crate) const IFLA_NET_NS_PID: u16 = 19;
+pub(crate) const IFLA_STATS64: u16 = 23;
 pub(crate) const IFLA_NET_NS_FD: u16 = 28;
 pub(crate) const IFLA_EXT_MASK: u16 = 29;
 pub(crate) const IFLA_INFO_KIND: u16 = 1;
@@ -72,6 +74,7 @@ pub(crate) const IFF_LOWER_UP: u32 = 0x1_0000;
 pub(crate) const IFA_ADDRESS: u16 = 1;
 pub(crate) const IFA_LOCAL: u16 = 2;
 pub(crate) const IFA_FLAGS: u16 = 8;
+pub(crate) const IFA_PROTO: u16 = 11;
 
 /// On IPv4 addresses the same bit means "secondary".
 pub(crate) const IFA_F_TEMPORARY: u32 = 0x01;
@@ -90,6 +93,7 @@ pub(crate) const RTA_PRIORITY: u16 = 6;
 pub(crate) const RTA_PREFSRC: u16 = 7;
 pub(crate) const RTA_MULTIPATH: u16 = 9;
 pub(crate) const RTA_TABLE: u16 = 15;
+pub(crate) const RTA_MARK: u16 = 16;
 pub(crate) const RTA_VIA: u16 = 18;
 
 pub(crate) const RTN_UNICAST: u8 = 1;
@@ -120,6 +124,11 @@ pub(crate) const FRA_PAD: u16 = 18;
 pub(crate) const FRA_PROTOCOL: u16 = 21;
 
 pub(crate) const FR_ACT_TO_TBL: u8 = 1;
+
+// Queueing disciplines.
+pub(crate) const TCA_STATS: u16 = 3;
+/// The parent of the discipline that a link hands its packets to.
+pub(crate) const TC_H_ROOT: u32 = u32::MAX;
 
 // Multicast groups.
 pub(crate) const RTNLGRP_LINK: u32 = 1;

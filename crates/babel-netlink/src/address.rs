@@ -22,6 +22,8 @@ pub struct AddressInfo {
     pub scope: Scope,
     /// Its state.
     pub flags: AddressFlags,
+    /// Who added it, as for routes; 0 for nobody in particular, and before Linux 5.18.
+    pub protocol: u8,
 }
 
 /// The state of an address.
@@ -76,12 +78,16 @@ impl AddressInfo {
         }
         let index = read_u32(payload, 4).ok_or(Malformed("address header cut short"))?;
         let (mut flags, mut local, mut other) = (u32::from(flags), None, None);
+        let mut protocol = 0;
         for attribute in Attributes::after(payload, HEADER_OCTETS) {
             let attribute = attribute?;
             match attribute.kind {
                 abi::IFA_LOCAL => local = Some(attribute.address()?),
                 abi::IFA_ADDRESS => other = Some(attribute.address()?),
                 abi::IFA_FLAGS => flags = attribute.u32()?,
+                abi::IFA_PROTO => {
+                    protocol = *attribute.value.first().ok_or(Malformed("no protocol"))?;
+                }
                 _ => (),
             }
         }
@@ -105,6 +111,7 @@ impl AddressInfo {
             peer,
             scope: Scope::from_kernel(scope),
             flags,
+            protocol,
         }))
     }
 }
@@ -142,6 +149,19 @@ impl RouteSocket {
         plen: u8,
         duplicates: DuplicateDetection,
     ) -> Result<(), Error> {
+        self.add_address_of(index, address, plen, duplicates, 0)
+    }
+
+    /// The same, marked as `protocol`'s (a number as for routes). Linux before 5.18 adds it
+    /// without the mark.
+    pub fn add_address_of(
+        &mut self,
+        index: u32,
+        address: IpAddr,
+        plen: u8,
+        duplicates: DuplicateDetection,
+        protocol: u8,
+    ) -> Result<(), Error> {
         let action = || format!("adding {address}/{plen} to interface {index}");
         let flags = abi::NLM_F_CREATE | abi::NLM_F_EXCL;
         self.change(abi::RTM_NEWADDR, flags, action, |encoder| {
@@ -151,6 +171,9 @@ impl RouteSocket {
                 .address(abi::IFA_ADDRESS, address);
             if address.is_ipv6() && duplicates == DuplicateDetection::Skip {
                 encoder.u32(abi::IFA_FLAGS, abi::IFA_F_NODAD);
+            }
+            if protocol != 0 {
+                encoder.attribute(abi::IFA_PROTO, &[protocol]);
             }
         })
     }

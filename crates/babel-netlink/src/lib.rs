@@ -9,9 +9,11 @@
 mod abi;
 mod address;
 mod batch;
+mod counters;
 mod error;
 mod link;
 mod link_change;
+mod lookup;
 mod monitor;
 mod notification;
 mod route;
@@ -24,6 +26,7 @@ mod wire;
 
 pub use address::{AddressFlags, AddressInfo, DuplicateDetection};
 pub use batch::{Batch, OPERATIONS_PER_SEND};
+pub use counters::LinkCounters;
 pub use error::{Error, Refusal};
 pub use link::{LinkFlags, LinkInfo};
 pub use link_change::NetnsRef;

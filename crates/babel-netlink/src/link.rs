@@ -59,7 +59,7 @@ impl LinkFlags {
 }
 
 /// Octets of `struct ifinfomsg`.
-const HEADER_OCTETS: usize = 16;
+pub(crate) const HEADER_OCTETS: usize = 16;
 
 impl LinkInfo {
     /// Reads the payload of `RTM_NEWLINK` or `RTM_DELLINK`. `None` if it is not about the link

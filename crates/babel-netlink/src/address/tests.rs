@@ -89,6 +89,7 @@ fn flags_scope_and_the_other_end_are_read() {
             temporary: true,
             ..AddressFlags::default()
         },
+        protocol: 0,
     };
     assert_eq!(AddressInfo::decode(&emit(&theirs)), Ok(Some(expected)));
 
@@ -109,6 +110,7 @@ fn flags_scope_and_the_other_end_are_read() {
             permanent: true,
             ..AddressFlags::default()
         },
+        protocol: 0,
     };
     assert_eq!(AddressInfo::decode(&emit(&theirs)), Ok(Some(expected)));
 }

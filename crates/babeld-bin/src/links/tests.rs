@@ -24,6 +24,7 @@ fn address(index: u32, text: &str) -> AddressInfo {
         peer: None,
         scope: Scope::Link,
         flags: AddressFlags::default(),
+        protocol: 0,
     }
 }
 

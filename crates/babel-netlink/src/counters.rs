@@ -1,0 +1,88 @@
+//! What links have carried and what their queues have dropped.
+//!
+//! Asked for one link at a time, so that it costs the same however many links there are.
+
+use crate::abi;
+use crate::error::Error;
+use crate::link::header;
+use crate::socket::RouteSocket;
+use crate::wire::{Attributes, Encoder, read_u32};
+
+/// Counters of a link since it was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LinkCounters {
+    /// Octets received, link-layer headers included.
+    pub received_octets: u64,
+    /// Octets sent, link-layer headers included.
+    pub sent_octets: u64,
+    /// Packets received.
+    pub received_packets: u64,
+    /// Packets sent.
+    pub sent_packets: u64,
+    /// Packets to be sent that the device dropped.
+    pub send_drops: u64,
+}
+
+/// Octets of `struct tcmsg`.
+const QDISC_HEADER_OCTETS: usize = 20;
+/// Where `drops` lies in `struct tc_stats`.
+const DROPS_OFFSET: usize = 12;
+
+impl LinkCounters {
+    /// Reads `struct rtnl_link_stats64`: its first eight numbers are received and sent packets,
+    /// octets, errors and drops.
+    fn decode(value: &[u8]) -> Option<Self> {
+        let number = |index: usize| {
+            let octets = value.get(index * 8..)?.first_chunk::<8>()?;
+            Some(u64::from_ne_bytes(*octets))
+        };
+        Some(Self {
+            received_packets: number(0)?,
+            sent_packets: number(1)?,
+            received_octets: number(2)?,
+            sent_octets: number(3)?,
+            send_drops: number(7)?,
+        })
+    }
+}
+
+impl RouteSocket {
+    /// The counters of the link of that index; `ENODEV` when there is none.
+    pub fn link_counters(&mut self, index: u32) -> Result<LinkCounters, Error> {
+        let action = || format!("reading the counters of interface {index}");
+        let mut found = None;
+        let fill = |encoder: &mut Encoder<'_>| header(encoder, index, 0, 0);
+        self.get(abi::RTM_GETLINK, action, fill, &mut |message| {
+            let attributes = Attributes::after(message.payload, crate::link::HEADER_OCTETS);
+            found = attributes
+                .map_while(Result::ok)
+                .find(|attribute| attribute.kind == abi::IFLA_STATS64)
+                .and_then(|attribute| LinkCounters::decode(attribute.value));
+        })?;
+        found.ok_or_else(|| Error::NoAnswer { action: action() })
+    }
+
+    /// Packets that the queueing discipline of a link has dropped, modulo 2^32; 0 for a link
+    /// without one.
+    pub fn queue_drops(&mut self, index: u32) -> Result<u32, Error> {
+        let action = || format!("reading the queue of interface {index}");
+        let mut drops = None;
+        let fill = |encoder: &mut Encoder<'_>| {
+            encoder.raw(&[0; 4]).raw(&index.to_ne_bytes()).raw(&[0; 12]);
+        };
+        let root = |payload: &[u8]| {
+            read_u32(payload, 4) == Some(index) && read_u32(payload, 12) == Some(abi::TC_H_ROOT)
+        };
+        // Of a list that changed meanwhile the one entry is still what it is.
+        let _ = self.dump(abi::RTM_GETQDISC, action, fill, &mut |message| {
+            let Some(message) = message.filter(|message| root(message.payload)) else {
+                return;
+            };
+            drops = Attributes::after(message.payload, QDISC_HEADER_OCTETS)
+                .map_while(Result::ok)
+                .find(|attribute| attribute.kind == abi::TCA_STATS)
+                .and_then(|attribute| read_u32(attribute.value, DROPS_OFFSET));
+        })?;
+        Ok(drops.unwrap_or(0))
+    }
+}

@@ -1,0 +1,130 @@
+//! What speed tests need of the kernel: where marked packets go, and what links have carried.
+
+mod namespace;
+
+use babel_netlink::{
+    DuplicateDetection, Errno, Family, FirewallMark, Route, RouteKind, RouteSocket, Rule,
+};
+use namespace::isolated;
+use std::net::{IpAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("a test address")
+}
+
+/// A socket, and a link with carrier and addresses of both families.
+fn set_up() -> (RouteSocket, u32) {
+    let mut socket = RouteSocket::new().expect("a socket");
+    socket.create_veth("a", "b", None).expect("a link");
+    let index = socket.link_by_name("a").expect("one end").index;
+    let peer = socket.link_by_name("b").expect("the other").index;
+    for (end, address) in [(index, "192.0.2.1"), (index, "2001:db8::1"), (peer, "")] {
+        socket.set_up(end, true).expect("up");
+        if !address.is_empty() {
+            let plen = if address.contains(':') { 64 } else { 24 };
+            let skip = DuplicateDetection::Skip;
+            socket
+                .add_address(end, ip(address), plen, skip)
+                .expect("an address");
+        }
+    }
+    (socket, index)
+}
+
+#[test]
+fn a_marked_packet_takes_its_own_table_or_no_way_at_all() {
+    isolated(|| {
+        let (mut socket, oif) = set_up();
+        let mark = FirewallMark {
+            value: 0xb000_0000,
+            mask: 0xf000_0000,
+        };
+        for (family, any, next) in [
+            (Family::V4, "0.0.0.0", "192.0.2.9"),
+            (Family::V4, "0.0.0.0", "fe80::9"),
+            (Family::V6, "::", "fe80::9"),
+        ] {
+            let far = ip(if family == Family::V4 {
+                "198.51.100.7"
+            } else {
+                "2001:db8:ffff::7"
+            });
+            let rule = Rule {
+                priority: Some(1000),
+                mark: Some(mark),
+                protocol: 42,
+                ..Rule::new(family, 47600)
+            };
+            socket.add_rule(&rule).expect("a rule");
+            let none = socket.route_for(far, mark.value).expect_err("no route");
+            assert_eq!(none.errno(), Some(Errno::ENETUNREACH), "{none}");
+            let mut refuse = Route::new((ip(any), 0), 47600, 42);
+            refuse.kind = RouteKind::Unreachable;
+            refuse.priority = Some(u32::MAX);
+            socket.add_route(&refuse).expect("a last resort");
+            let none = socket.route_for(far, mark.value).expect_err("refused");
+            assert_eq!(none.errno(), Some(Errno::EHOSTUNREACH), "{none}");
+            let mut route = Route::new((ip(any), 0), 47600, 42).via(ip(next), oif);
+            route.onlink = true;
+            socket.add_route(&route).expect("a route");
+            let way = socket.route_for(far, mark.value).expect("a way");
+            assert_eq!((way.oif, way.gateway), (Some(oif), Some(ip(next))), "{way}");
+            let plain = socket.route_for(far, 0).expect_err("not marked");
+            assert_eq!(plain.errno(), Some(Errno::ENETUNREACH), "{plain}");
+            socket.delete_rule(&rule).expect("the rule");
+            socket.delete_route(&route).expect("the route");
+            socket.delete_route(&refuse).expect("the refusal");
+        }
+    });
+}
+
+#[test]
+fn links_count_what_they_carry() {
+    isolated(|| {
+        let (mut socket, index) = set_up();
+        let before = socket.link_counters(index).expect("counters");
+        let udp = UdpSocket::bind("192.0.2.1:0").expect("a socket");
+        udp.set_broadcast(true).expect("broadcast");
+        for _ in 0..10 {
+            udp.send_to(&[0; 1000], "192.0.2.255:9").expect("sent");
+        }
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            let after = socket.link_counters(index).expect("counters");
+            if after.sent_packets >= before.sent_packets + 10 {
+                assert!(after.sent_octets >= before.sent_octets + 10_000);
+                break;
+            }
+            assert!(Instant::now() < deadline, "{before:?} {after:?}");
+            std::thread::yield_now();
+        }
+        assert_eq!(socket.queue_drops(index).expect("a queue"), 0);
+        let peer = socket.link_by_name("b").expect("the other end").index;
+        let other = socket.link_counters(peer).expect("counters");
+        assert!(other.received_octets >= 10_000, "{other:?}");
+        let none = socket.link_counters(9999).expect_err("no such link");
+        assert_eq!(none.errno(), Some(Errno::ENODEV));
+    });
+}
+
+#[test]
+fn an_address_remembers_whose_it_is() {
+    isolated(|| {
+        let (mut socket, index) = set_up();
+        for (address, plen) in [("2001:db8:1::7", 128), ("198.51.100.9", 32)] {
+            let skip = DuplicateDetection::Skip;
+            socket
+                .add_address_of(index, ip(address), plen, skip, 42)
+                .expect("an address");
+            let all = socket.addresses().expect("addresses");
+            let ours = all.iter().find(|found| found.address == ip(address));
+            assert_eq!(ours.map(|ours| ours.protocol), Some(42));
+            let foreign = all.iter().filter(|found| found.protocol == 42);
+            assert_eq!(foreign.count(), 1);
+            socket
+                .delete_address(index, ip(address), plen)
+                .expect("deleted");
+        }
+    });
+}
