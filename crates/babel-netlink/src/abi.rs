@@ -21,6 +21,8 @@ pub(crate) const RTM_GETROUTE: u16 = 26;
 pub(crate) const RTM_NEWRULE: u16 = 32;
 pub(crate) const RTM_DELRULE: u16 = 33;
 pub(crate) const RTM_GETRULE: u16 = 34;
+pub(crate) const RTM_NEWQDISC: u16 = 36;
+pub(crate) const RTM_DELQDISC: u16 = 37;
 pub(crate) const RTM_GETQDISC: u16 = 38;
 
 // Header flags.
@@ -125,10 +127,16 @@ pub(crate) const FRA_PROTOCOL: u16 = 21;
 
 pub(crate) const FR_ACT_TO_TBL: u8 = 1;
 
-// Queueing disciplines.
-pub(crate) const TCA_STATS: u16 = 3;
+// Queueing disciplines (`linux/pkt_sched.h`).
 /// The parent of the discipline that a link hands its packets to.
 pub(crate) const TC_H_ROOT: u32 = u32::MAX;
+pub(crate) const TCA_KIND: u16 = 1;
+pub(crate) const TCA_OPTIONS: u16 = 2;
+pub(crate) const TCA_STATS: u16 = 3;
+pub(crate) const TCA_TBF_PARMS: u16 = 1;
+pub(crate) const TCA_TBF_RATE64: u16 = 4;
+pub(crate) const TCA_TBF_BURST: u16 = 6;
+pub(crate) const TC_LINKLAYER_ETHERNET: u8 = 1;
 
 // Multicast groups.
 pub(crate) const RTNLGRP_LINK: u32 = 1;

@@ -21,6 +21,7 @@ mod route_codec;
 mod route_dump;
 mod rule;
 mod scope;
+mod shaping;
 mod socket;
 mod wire;
 
@@ -37,6 +38,7 @@ pub use route::{Family, MAIN_TABLE, Prefix, Route, RouteKind};
 pub use route_dump::{DumpItem, RouteFilter};
 pub use rule::{FirewallMark, Rule};
 pub use scope::Scope;
+pub use shaping::Shaping;
 pub use socket::{ANSWER_TIMEOUT, DumpEnd, RouteSocket};
 pub use wire::Malformed;
 

@@ -15,6 +15,7 @@ mod helper;
 mod link;
 mod namespace;
 mod run;
+mod shape;
 mod userns;
 
 pub use daemon::Daemon;
@@ -22,4 +23,5 @@ pub use helper::{Entry, init};
 pub use link::{Switch, link};
 pub use namespace::{Lab, Namespace};
 pub use run::{output, sibling, wait_for, wait_for_exit};
+pub use shape::BitRate;
 pub use userns::become_root;
