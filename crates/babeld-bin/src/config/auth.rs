@@ -20,7 +20,7 @@ impl Settings {
     /// How the link `name` is protected; `None` if nothing asks for it.
     ///
     /// A key that is missing is left out, and a link without a single one is closed rather than
-    /// open; [`Settings::check_keys`] keeps that from happening.
+    /// open; [`Settings::check`] keeps that from happening.
     pub fn link_auth(&self, name: &str) -> Option<Auth> {
         let options = self.interface_options(name);
         if options.keys.is_empty() {
@@ -39,7 +39,7 @@ impl Settings {
     }
 
     /// Refuses a statement that uses a key which is not defined by now. `text` is its line.
-    pub fn check_keys(
+    pub(super) fn check_keys(
         &self,
         statement: &Statement,
         text: &str,

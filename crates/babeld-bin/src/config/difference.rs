@@ -3,12 +3,15 @@
 //! One line each, in the language of the configuration. What a running node cannot change is
 //! among it, and says so. A key's value is never shown.
 
+mod quality;
+
 use super::auth::KeyUse;
 use super::interface::{InterfaceOptions, InterfaceSettings, LinkType};
 use super::rule_text::RuleText;
 use super::settings::Settings;
-use super::statement::{FilterKind, LocalAddress, LocalSocket, MaxPrice, Prefer};
+use super::statement::{FilterKind, LocalAddress, LocalSocket, MaxPrice};
 use babel_core::auth::Purpose;
+use qos_ranker::Prefer;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -53,6 +56,7 @@ impl Difference {
         difference.interfaces(old);
         difference.rules(old);
         difference.keys(old);
+        difference.quality(&old.quality);
         difference.options(old);
         difference
     }
@@ -255,11 +259,7 @@ impl Shown for LinkType {
 
 impl Shown for Prefer {
     fn shown(&self) -> String {
-        let word = match self {
-            Self::Quality => "quality",
-            Self::Price => "price",
-        };
-        word.into()
+        self.to_string()
     }
 }
 

@@ -34,7 +34,7 @@ impl Settings {
             let number = u32::try_from(index).unwrap_or(u32::MAX - 1) + 1;
             let place = Place::new(origin.clone(), number);
             let parsed = parse_statement(line, &place)?;
-            self.check_keys(&parsed.statement, line, &place)?;
+            self.check(&parsed.statement, line, &place)?;
             self.absorb(parsed);
         }
         Ok(())
@@ -55,7 +55,7 @@ impl Settings {
         }
         let line = text.strip_suffix('\n').unwrap_or(text);
         let parsed = parse_statement(line, &place)?;
-        self.check_keys(&parsed.statement, line, &place)?;
+        self.check(&parsed.statement, line, &place)?;
         self.absorb(parsed);
         Ok(())
     }

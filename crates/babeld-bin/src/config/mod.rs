@@ -47,6 +47,14 @@
 //! | `max-price {N\|none} [ip PREFIX]` | limit; one for each prefix | 0–4294967294 | none |
 //! | `require-price` | bool | | false |
 //! | `prefer` | `quality` or `price` | | `quality` |
+//! | `qos-goal [ip PREFIX] [download R] [upload R] [latency MS] [loss PERCENT]` | one for each prefix; rates as `20M` | | none |
+//! | `speedtest-target NAME URL [ip PREFIX] [interval S] [daily-budget BYTES]` | one for each name; `NAME none` takes it away | | none; 3600, `2G` |
+//! | `unproven-penalty` | integer | 0–65534 | 256 |
+//! | `probe-prefix` | prefix, one of each family; `none` | /30, /126 or shorter | none |
+//! | `probe-mark` | `VALUE/MASK` | 4 marks must fit | `0xb0000000/0xf0000000` |
+//! | `probe-table` | integer, the first of 4 | not 253–255 | 47600 |
+//! | `probe-priority` | integer | 1–32765 | 1000 |
+//! | `quality-file` | text; `""` is none | | `/var/lib/babel-quality` |
 //! | `althea-compat` | bool; the control socket speaks as Althea's babeld | | false |
 //! | `metric-factor` | integer; shown to Althea's clients, no other effect | 0–4294967295 | 1900 |
 //! | `quality-multiplier` | the same, times 1000 | 0–4294967 | |
@@ -117,6 +125,8 @@ mod parse_filter;
 mod parse_global;
 mod parse_interface;
 mod parse_key;
+mod parse_quality;
+mod quality;
 mod rule_text;
 mod settings;
 mod statement;
@@ -131,10 +141,13 @@ pub use error::{ConfigError, Origin, Place, Warning};
 pub use interface::{InterfaceOptions, InterfaceSettings, LinkType, Medium};
 pub use key::{Key, KeyType};
 pub use parse::{Parsed, parse_statement};
-pub use settings::{DEFAULT_METRIC_FACTOR, MAIN_TABLE, MAX_IMPORT_TABLES, Settings};
-pub use statement::{
-    Command, FilterKind, Global, LocalAddress, LocalSocket, MaxPrice, Prefer, Statement,
+pub use qos_ranker::Prefer;
+pub use quality::{
+    MAX_GOALS, MAX_TARGETS, Measure, PROBE_SLOTS, Peer, ProbeMark, QualityOption, QualitySettings,
+    Target,
 };
+pub use settings::{DEFAULT_METRIC_FACTOR, MAIN_TABLE, MAX_IMPORT_TABLES, Settings};
+pub use statement::{Command, FilterKind, Global, LocalAddress, LocalSocket, MaxPrice, Statement};
 
 pub(crate) use parse_global::{DEAREST, is_link_local_group};
 pub(crate) use value::{impossible_name, parse_integer, parse_thousands};

@@ -4,7 +4,7 @@ use super::error::{ConfigError, Origin, Place, Warning};
 use super::interface::{InterfaceOptions, InterfaceSettings};
 use super::lexer::{Line, shown};
 use super::statement::{Command, FilterKind, Statement};
-use super::{parse_filter, parse_global, parse_interface, parse_key};
+use super::{parse_filter, parse_global, parse_interface, parse_key, parse_quality};
 
 /// A line, understood, and what there is to say about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,7 +29,7 @@ pub fn parse_statement(text: &str, place: &Place) -> Result<Parsed, ConfigError>
 }
 
 /// Words that begin a statement, apart from the options of the node.
-pub(super) const STATEMENTS: [&str; 14] = [
+pub(super) const STATEMENTS: [&str; 16] = [
     "interface",
     "default",
     "in",
@@ -38,6 +38,8 @@ pub(super) const STATEMENTS: [&str; 14] = [
     "install",
     "key",
     "flush",
+    "measure",
+    "speedtest",
     "reopen-logfile",
     "reload",
     "dump",
@@ -75,7 +77,12 @@ fn statement(line: &mut Line<'_>, origin: &Origin) -> Result<Statement, ConfigEr
     if let Some(command) = command(line, &word.text)? {
         return match (origin, &command) {
             (Origin::Socket, _) => Ok(Statement::Command(command)),
-            (Origin::File(_), Command::FlushInterface(_) | Command::FlushFilters(_)) => {
+            (
+                Origin::File(_),
+                Command::FlushInterface(_)
+                | Command::FlushFilters(_)
+                | Command::FlushMeasurements(_),
+            ) => {
                 line.warn("flush", "'flush' in a file has no effect: nothing runs yet");
                 Ok(Statement::Nothing)
             }
@@ -113,25 +120,30 @@ fn command(line: &mut Line<'_>, word: &str) -> Result<Option<Command>, ConfigErr
         "reload" => Command::Reload {
             dry_run: !line.at_end() && line.choice(word, &[("dry-run", true)])?,
         },
-        "flush" => {
-            let what = line.word("'interface' or 'filters' after 'flush'")?;
-            match what.text.as_str() {
-                "interface" => {
-                    Command::FlushInterface(line.interface_name("flush interface")?.text)
-                }
-                "filters" if line.at_end() => Command::FlushFilters(None),
-                "filters" => {
-                    let kinds = FilterKind::ALL.map(|kind| (kind.word(), kind));
-                    Command::FlushFilters(Some(line.choice("flush filters", &kinds)?))
-                }
-                _ => {
-                    let reason = format!("'{}' cannot be flushed", shown(&what.text));
-                    return Err(line.unknown(&what, reason, &["interface", "filters"]));
-                }
-            }
-        }
+        "measure" => Command::Measure(parse_quality::measure(line)?),
+        "speedtest" => parse_quality::speedtest(line)?,
+        "flush" => flush(line)?,
         _ => return Ok(None),
     };
     line.end(word)?;
     Ok(Some(command))
+}
+
+/// What follows `flush`.
+fn flush(line: &mut Line<'_>) -> Result<Command, ConfigError> {
+    let what = line.word("'interface', 'filters' or 'measurements' after 'flush'")?;
+    Ok(match what.text.as_str() {
+        "interface" => Command::FlushInterface(line.interface_name("flush interface")?.text),
+        "filters" if line.at_end() => Command::FlushFilters(None),
+        "filters" => {
+            let kinds = FilterKind::ALL.map(|kind| (kind.word(), kind));
+            Command::FlushFilters(Some(line.choice("flush filters", &kinds)?))
+        }
+        "measurements" => parse_quality::flush(line)?,
+        _ => {
+            let reason = format!("'{}' cannot be flushed", shown(&what.text));
+            let known = ["interface", "filters", "measurements"];
+            return Err(line.unknown(&what, reason, &known));
+        }
+    })
 }

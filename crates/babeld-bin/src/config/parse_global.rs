@@ -2,7 +2,9 @@
 
 use super::error::ConfigError;
 use super::lexer::{Line, Word};
-use super::statement::{Global, LocalAddress, LocalSocket, MaxPrice, Prefer, Statement};
+use super::parse_quality;
+use super::statement::{Global, LocalAddress, LocalSocket, MaxPrice, Statement};
+use qos_ranker::Prefer;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use std::time::Duration;
 pub(crate) const DEAREST: u32 = u32::MAX - 1;
 
 /// Every word that begins an option of the node.
-pub(super) const WORDS: [&str; 40] = [
+pub(super) const WORDS: [&str; 48] = [
     "protocol-port",
     "protocol-group",
     "kernel-priority",
@@ -44,6 +46,14 @@ pub(super) const WORDS: [&str; 40] = [
     "max-price",
     "require-price",
     "prefer",
+    "qos-goal",
+    "speedtest-target",
+    "unproven-penalty",
+    "probe-prefix",
+    "probe-mark",
+    "probe-table",
+    "probe-priority",
+    "quality-file",
     "althea-compat",
     "metric-factor",
     "quality-multiplier",
@@ -60,7 +70,10 @@ pub(super) fn option(line: &mut Line<'_>, word: &Word) -> Result<Option<Statemen
     let global = match number(line, name)? {
         None => match truth(line, name)? {
             None => match other(line, name)? {
-                None => priced(line, name)?,
+                None => match priced(line, name)? {
+                    None => parse_quality::option(line, name)?.map(Global::Quality),
+                    some => some,
+                },
                 some => some,
             },
             some => some,

@@ -127,7 +127,7 @@ fn add_key(
 }
 
 /// A neighbour on the link itself: only there may Babel speak with it.
-fn neighbour(line: &mut Line<'_>, name: &str) -> Result<Ipv6Addr, ConfigError> {
+pub(super) fn neighbour(line: &mut Line<'_>, name: &str) -> Result<Ipv6Addr, ConfigError> {
     match line.address_word(name)? {
         (IpAddr::V6(v6), _) if v6.segments()[..4] == [0xfe80, 0, 0, 0] => Ok(v6),
         (_, word) => {

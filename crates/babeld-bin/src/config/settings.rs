@@ -1,12 +1,14 @@
 //! Everything a node needs to know before it starts.
 
-use super::error::Warning;
+use super::error::{ConfigError, Place, Warning};
 use super::interface::{InterfaceOptions, InterfaceSettings};
 use super::key::Key;
 use super::parse::Parsed;
-use super::statement::{FilterKind, Global, LocalSocket, MaxPrice, Prefer, Statement};
+use super::quality::QualitySettings;
+use super::statement::{FilterKind, Global, LocalSocket, MaxPrice, Statement};
 use babel_core::filter::{Action, Filters, Rule};
 use babel_core::types::RouterId;
+use qos_ranker::Prefer;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -93,6 +95,8 @@ pub struct Settings {
     pub require_price: Option<bool>,
     /// Which of rank and price comes first.
     pub prefer: Prefer,
+    /// Measuring neighbours, and ranking by it.
+    pub quality: QualitySettings,
     /// The control socket speaks as Althea's babeld does.
     pub althea_compat: bool,
     /// What Althea's babeld would weigh prices with, in 1/1000: shown to its clients.
@@ -139,6 +143,7 @@ impl Default for Settings {
             max_price: Vec::new(),
             require_price: None,
             prefer: Prefer::Quality,
+            quality: QualitySettings::default(),
             althea_compat: false,
             metric_factor: DEFAULT_METRIC_FACTOR,
             warnings: Vec::new(),
@@ -153,6 +158,31 @@ impl Settings {
             self.warn(warning);
         }
         self.apply(parsed.statement);
+    }
+
+    /// Refuses a statement that does not fit those before it: a key that is not defined by now,
+    /// one goal or target too many. `text` is its line.
+    pub fn check(
+        &self,
+        statement: &Statement,
+        text: &str,
+        place: &Place,
+    ) -> Result<(), ConfigError> {
+        self.check_keys(statement, text, place)?;
+        let Statement::Global(Global::Quality(option)) = statement else {
+            return Ok(());
+        };
+        let Some(reason) = self.quality.refuses(option) else {
+            return Ok(());
+        };
+        Err(ConfigError {
+            place: place.clone(),
+            column: 1,
+            word: Box::default(),
+            reason,
+            hint: None,
+            text: text.into(),
+        })
     }
 
     /// Applies a statement. Commands of the control socket are not settings and change nothing.
@@ -217,6 +247,7 @@ impl Settings {
             Global::MaxPrice(v) => self.apply_max_price(v),
             Global::RequirePrice(v) => self.require_price = Some(v),
             Global::Prefer(v) => self.prefer = v,
+            Global::Quality(option) => self.quality.apply(option),
             Global::AltheaCompat(v) => self.althea_compat = v,
             Global::MetricFactor(v) => self.metric_factor = v,
         }
@@ -297,6 +328,11 @@ impl Settings {
             || self.price_sub_tlv.is_some()
             || !self.max_price.is_empty()
             || self.require_price.is_some()
+    }
+
+    /// Whether the configuration asks for ranking: see [`QualitySettings::ranking_on`].
+    pub fn ranking_on(&self) -> bool {
+        self.quality.ranking_on()
     }
 
     fn apply_max_price(&mut self, new: MaxPrice) {

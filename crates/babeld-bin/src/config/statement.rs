@@ -2,9 +2,11 @@
 
 use super::interface::{InterfaceOptions, InterfaceSettings};
 use super::key::Key;
+use super::quality::{Measure, Peer, QualityOption};
 use babel_core::filter::Rule;
 use babel_core::prefix::Prefix;
 use babel_core::types::RouterId;
+use qos_ranker::Prefer;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +66,17 @@ pub enum Command {
     FlushInterface(String),
     /// `flush filters [KIND]`: all rules of a kind, or of every kind.
     FlushFilters(Option<FilterKind>),
+    /// `flush measurements [neighbour ADDRESS if NAME]`: those of one neighbour, or all.
+    FlushMeasurements(Option<Peer>),
+    /// `measure …`: somebody else's measurement.
+    Measure(Measure),
+    /// `speedtest neighbour ADDRESS if NAME [target NAME]`: a test now.
+    Speedtest {
+        /// Through this neighbour.
+        peer: Peer,
+        /// Against this target; `None`: the daemon chooses.
+        target: Option<String>,
+    },
     /// `reload [dry-run]`
     Reload {
         /// Only say what would change.
@@ -140,6 +153,8 @@ pub enum Global {
     RequirePrice(bool),
     /// `prefer`
     Prefer(Prefer),
+    /// Everything about measuring neighbours and ranking by it.
+    Quality(QualityOption),
     /// `althea-compat`: the control socket speaks as Althea's babeld does.
     AltheaCompat(bool),
     /// `metric-factor` and `quality-multiplier`, in 1/1000: kept to be shown, and no more.
@@ -183,6 +198,7 @@ impl Global {
             | Self::MaxPrice(_)
             | Self::RequirePrice(_)
             | Self::Prefer(_)
+            | Self::Quality(_)
             | Self::MetricFactor(_) => return None,
         })
     }
@@ -195,16 +211,6 @@ pub struct MaxPrice {
     pub prefix: Option<Prefix>,
     /// At most this per megabyte; `None` for no limit.
     pub limit: Option<u32>,
-}
-
-/// Which of rank and price is looked at first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Prefer {
-    /// `quality`
-    #[default]
-    Quality,
-    /// `price`
-    Price,
 }
 
 /// Where and how the control socket listens.

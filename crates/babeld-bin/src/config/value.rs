@@ -143,6 +143,15 @@ impl Line<'_> {
         option: &str,
         range: RangeInclusive<i64>,
     ) -> Result<i64, ConfigError> {
+        Ok(self.integer_word(option, range)?.0)
+    }
+
+    /// An integer in `range`, and the word it was.
+    pub(super) fn integer_word(
+        &mut self,
+        option: &str,
+        range: RangeInclusive<i64>,
+    ) -> Result<(i64, Word), ConfigError> {
         let takes = format!(
             "'{option}' takes a number from {} to {}",
             range.start(),
@@ -150,7 +159,7 @@ impl Line<'_> {
         );
         let word = self.word(&format!("the number for '{option}'"))?;
         match parse_integer(&word.text) {
-            Ok(value) if range.contains(&value) => Ok(value),
+            Ok(value) if range.contains(&value) => Ok((value, word)),
             Ok(_) => Err(self.bad(&word, "is out of range", &takes)),
             Err(BadInteger::Junk) => Err(self.bad(&word, "is not a whole number", &takes)),
             Err(BadInteger::Octal) => {
@@ -289,18 +298,20 @@ impl Line<'_> {
     /// A prefix, and the word it was.
     pub(super) fn prefix(&mut self, option: &str) -> Result<(Prefix, Word), ConfigError> {
         let word = self.word(&format!("the prefix for '{option}'"))?;
-        match parse_prefix(&word.text) {
-            Some(prefix) => Ok((prefix, word)),
-            None => {
-                let takes = format!(
-                    "'{option}' takes ADDRESS/LENGTH, with a length of at most {} (IPv4) or {} \
-                     (IPv6), or 'default' for ::/0",
-                    Family::V4.bits(),
-                    Family::V6.bits()
-                );
-                Err(self.bad(&word, "is not a prefix", &takes))
-            }
-        }
+        Ok((self.prefix_of(&word, option)?, word))
+    }
+
+    /// The prefix that `word` is.
+    pub(super) fn prefix_of(&self, word: &Word, option: &str) -> Result<Prefix, ConfigError> {
+        parse_prefix(&word.text).ok_or_else(|| {
+            let takes = format!(
+                "'{option}' takes ADDRESS/LENGTH, with a length of at most {} (IPv4) or {} (IPv6), \
+                 or 'default' for ::/0",
+                Family::V4.bits(),
+                Family::V6.bits()
+            );
+            self.bad(word, "is not a prefix", &takes)
+        })
     }
 
     /// A router-id that a router may have.

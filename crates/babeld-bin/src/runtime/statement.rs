@@ -24,7 +24,7 @@ impl Running {
         let place = Place::new(Origin::Socket, 1);
         let parsed = parse_statement(text, &place).map_err(|e| Refused::Bad(e.to_string()))?;
         self.settings
-            .check_keys(&parsed.statement, text, &place)
+            .check(&parsed.statement, text, &place)
             .map_err(|error| Refused::Bad(error.to_string()))?;
         for warning in &parsed.warnings {
             // Althea's clients say it once a minute.

@@ -152,7 +152,7 @@ fn requests_of_the_control_socket_are_for_it_alone() {
         (
             "flush",
             6,
-            "'interface' or 'filters' after 'flush' is missing",
+            "'interface', 'filters' or 'measurements' after 'flush' is missing",
         ),
         ("flush everything", 7, "'everything' cannot be flushed"),
         ("flush interface", 16, "is missing"),

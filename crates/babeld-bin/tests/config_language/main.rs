@@ -4,7 +4,9 @@ mod filters;
 mod interfaces;
 mod keys;
 mod legacy;
+mod measuring;
 mod properties;
+mod quality;
 mod statements;
 
 use babeld::config::{ConfigError, Origin, Place, Settings, Statement, parse_statement};

@@ -4,7 +4,7 @@ use babeld::config::{Origin, Place, Settings, parse_statement};
 use proptest::prelude::*;
 
 /// Words of the language and values that sit on its edges.
-const WORDS: [&str; 60] = [
+const WORDS: [&str; 80] = [
     "interface",
     "default",
     "in",
@@ -48,6 +48,26 @@ const WORDS: [&str; 60] = [
     "state-file",
     "debug",
     "fee",
+    "qos-goal",
+    "speedtest-target",
+    "unproven-penalty",
+    "probe-prefix",
+    "probe-mark",
+    "probe-table",
+    "measure",
+    "speedtest",
+    "measurements",
+    "neighbour",
+    "target",
+    "download",
+    "latency",
+    "loss",
+    "interval",
+    "daily-budget",
+    "20M",
+    "5G",
+    "babel://[2001:db8::1]",
+    "0xf0/0xff",
     "10.0.0.0/8",
     "::/0",
     "2001:db8::/200",

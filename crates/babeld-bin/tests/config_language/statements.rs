@@ -235,10 +235,6 @@ fn options_about_prices() {
         ("max-price 5 ip x", 16, "'x' is not a prefix"),
         ("max-price 5 ip ::/0 x", 21, "'x' is too much"),
         ("prefer cheap", 8, "'cheap' is not one of quality, price"),
-        ("qos-goal download 20M", 1, "'qos-goal' is not a statement"),
-        ("speedtest-target x http://x", 1, "is not a statement"),
-        ("unproven-penalty 5", 1, "is not a statement"),
-        ("measure neighbour fe80::1 if x", 1, "is not a statement"),
     ]);
 }
 

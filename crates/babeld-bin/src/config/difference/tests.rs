@@ -99,3 +99,51 @@ fn a_key_is_named_and_its_value_never_shown() {
         ["key new: add", "key other: change", "key old: remove"]
     );
 }
+
+#[test]
+fn goals_and_targets_come_go_and_change() {
+    assert_eq!(
+        lines(
+            "qos-goal download 20M\nqos-goal ip 10.0.0.0/8 loss 1\nqos-goal ip fd00::/8\n\
+             speedtest-target a babel://x\nspeedtest-target b ndt7://y\n\
+             speedtest-target c iperf3://z",
+            "qos-goal ip fd00::/8\nqos-goal download 30M latency 50\n\
+             qos-goal ip 10.0.0.0/9 loss 2\nspeedtest-target d babel://neighbour\n\
+             speedtest-target b ndt7://y interval 60 ip 10.0.0.0/8\nspeedtest-target c iperf3://z",
+        ),
+        [
+            "qos-goal: remove ip 10.0.0.0/8 loss 1",
+            "qos-goal: download 20M -> download 30M latency 50",
+            "qos-goal: add ip 10.0.0.0/9 loss 2",
+            "speedtest-target a: remove",
+            "speedtest-target d: add babel://neighbour:6698 interval 3600 daily-budget 2000000000",
+            "speedtest-target b: ndt7://y interval 3600 daily-budget 2000000000 -> \
+             ndt7://y ip 10.0.0.0/8 interval 60 daily-budget 2000000000",
+        ]
+    );
+}
+
+#[test]
+fn what_tests_use_changes_at_run_time() {
+    let (old, new) = (
+        settings("probe-prefix fd01::/64"),
+        settings(
+            "prefer price\nprobe-mark 0x10/0xf0\nprobe-table 9\nprobe-priority 8\n\
+             quality-file \"\"\nunproven-penalty 7",
+        ),
+    );
+    let difference = Difference::between(&old, &new, &BTreeSet::new());
+    assert_eq!(
+        difference.lines,
+        [
+            "unproven-penalty: 256 -> 7",
+            "probe-prefix: fd01::/64 -> default",
+            "probe-mark: 0xb0000000/0xf0000000 -> 0x10/0xf0",
+            "probe-table: 47600 -> 9",
+            "probe-priority: 1000 -> 8",
+            "quality-file: /var/lib/babel-quality -> default",
+            "prefer: quality -> price",
+        ]
+    );
+    assert_eq!(difference.target.quality, new.quality);
+}
