@@ -8,16 +8,24 @@
 
 #![warn(missing_docs)]
 
+mod band;
 mod goal;
 mod key;
 mod limit;
 mod measurement;
 mod policy;
 mod price_step;
+mod report;
+mod score;
+mod standing;
 
+pub use band::Band;
 pub use goal::{Goal, Goals, InvalidPrefer, Prefer};
 pub use key::QosKey;
 pub use limit::{MaxPrice, MaxPrices};
 pub use measurement::{InvalidLoss, InvalidRate, Loss, Quality, Rate};
 pub use policy::QosPolicy;
 pub use price_step::{PriceScale, PriceStep};
+pub use report::{Peer, Pinned, Report, Source};
+pub use score::{RankStep, Score};
+pub use standing::Standing;

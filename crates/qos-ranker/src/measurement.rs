@@ -27,6 +27,15 @@ pub struct Quality {
     pub loss: Option<Loss>,
 }
 
+/// One of the four components of a quality.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Component {
+    Download,
+    Upload,
+    Latency,
+    Loss,
+}
+
 /// The text was not a rate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("a rate is a number of bits per second, with K, M or G for thousands, as in 20M or 1.5G")]
@@ -153,6 +162,18 @@ impl Quality {
     /// Whether no component is there.
     pub fn is_empty(&self) -> bool {
         *self == Self::NONE
+    }
+
+    /// One component in its own small unit: bits per second, microseconds, parts per million.
+    pub(crate) fn component(&self, component: Component) -> Option<u64> {
+        match component {
+            Component::Download => self.download.map(Rate::bps),
+            Component::Upload => self.upload.map(Rate::bps),
+            Component::Latency => self
+                .latency
+                .map(|latency| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX)),
+            Component::Loss => self.loss.map(|loss| loss.ppm().into()),
+        }
     }
 }
 
