@@ -141,10 +141,9 @@ pub use error::{ConfigError, Origin, Place, Warning};
 pub use interface::{InterfaceOptions, InterfaceSettings, LinkType, Medium};
 pub use key::{Key, KeyType};
 pub use parse::{Parsed, parse_statement};
-pub use qos_ranker::Prefer;
+pub use qos_ranker::{Peer, Prefer};
 pub use quality::{
-    MAX_GOALS, MAX_TARGETS, Measure, PROBE_SLOTS, Peer, ProbeMark, QualityOption, QualitySettings,
-    Target,
+    MAX_GOALS, MAX_TARGETS, Measure, PROBE_SLOTS, ProbeMark, QualityOption, QualitySettings, Target,
 };
 pub use settings::{DEFAULT_METRIC_FACTOR, MAIN_TABLE, MAX_IMPORT_TABLES, Settings};
 pub use statement::{Command, FilterKind, Global, LocalAddress, LocalSocket, MaxPrice, Statement};

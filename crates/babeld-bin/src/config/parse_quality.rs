@@ -4,11 +4,11 @@
 use super::error::ConfigError;
 use super::lexer::{Line, Word, shown};
 use super::parse_interface::neighbour;
-use super::quality::{Measure, PROBE_SLOTS, Peer, ProbeMark, QualityOption, Target};
+use super::quality::{Measure, PROBE_SLOTS, ProbeMark, QualityOption, Target};
 use super::statement::Command;
 use super::value::parse_integer;
 use babel_core::prefix::Family;
-use qos_ranker::{Goal, Quality};
+use qos_ranker::{Goal, Peer, Quality};
 use speedtest::{Url, UrlError};
 use std::time::Duration;
 

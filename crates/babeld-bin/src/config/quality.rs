@@ -3,9 +3,8 @@
 //! All of it is off by default: see [`QualitySettings::ranking_on`].
 
 use babel_core::prefix::{Family, Prefix};
-use qos_ranker::{Goal, Quality};
+use qos_ranker::{Goal, Peer, Quality};
 use speedtest::Url;
-use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,15 +28,6 @@ pub struct Target {
     pub interval: Duration,
     /// Octets a day for all tests against it.
     pub daily_budget: u64,
-}
-
-/// A neighbour as statements name it: its address and the interface it is on.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Peer {
-    /// The kernel's name of the interface.
-    pub interface: String,
-    /// The neighbour's link-local address.
-    pub address: Ipv6Addr,
 }
 
 /// `measure`: somebody else's measurement.

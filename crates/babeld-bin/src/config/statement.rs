@@ -2,11 +2,11 @@
 
 use super::interface::{InterfaceOptions, InterfaceSettings};
 use super::key::Key;
-use super::quality::{Measure, Peer, QualityOption};
+use super::quality::{Measure, QualityOption};
 use babel_core::filter::Rule;
 use babel_core::prefix::Prefix;
 use babel_core::types::RouterId;
-use qos_ranker::Prefer;
+use qos_ranker::{Peer, Prefer};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
