@@ -75,6 +75,7 @@ pub(crate) const IFF_LOWER_UP: u32 = 0x1_0000;
 // Addresses.
 pub(crate) const IFA_ADDRESS: u16 = 1;
 pub(crate) const IFA_LOCAL: u16 = 2;
+pub(crate) const IFA_CACHEINFO: u16 = 6;
 pub(crate) const IFA_FLAGS: u16 = 8;
 pub(crate) const IFA_PROTO: u16 = 11;
 

@@ -63,6 +63,9 @@ pub enum DuplicateDetection {
     Skip,
 }
 
+/// `struct ifa_cacheinfo`: preferred for no time, valid for ever; the rest is for reading.
+const NEVER_PREFERRED: [u8; 16] = [0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0];
+
 /// Octets of `struct ifaddrmsg`.
 const HEADER_OCTETS: usize = 8;
 
@@ -149,19 +152,6 @@ impl RouteSocket {
         plen: u8,
         duplicates: DuplicateDetection,
     ) -> Result<(), Error> {
-        self.add_address_of(index, address, plen, duplicates, 0)
-    }
-
-    /// The same, marked as `protocol`'s (a number as for routes). Linux before 5.18 adds it
-    /// without the mark.
-    pub fn add_address_of(
-        &mut self,
-        index: u32,
-        address: IpAddr,
-        plen: u8,
-        duplicates: DuplicateDetection,
-        protocol: u8,
-    ) -> Result<(), Error> {
         let action = || format!("adding {address}/{plen} to interface {index}");
         let flags = abi::NLM_F_CREATE | abi::NLM_F_EXCL;
         self.change(abi::RTM_NEWADDR, flags, action, |encoder| {
@@ -172,8 +162,36 @@ impl RouteSocket {
             if address.is_ipv6() && duplicates == DuplicateDetection::Skip {
                 encoder.u32(abi::IFA_FLAGS, abi::IFA_F_NODAD);
             }
-            if protocol != 0 {
-                encoder.attribute(abi::IFA_PROTO, &[protocol]);
+        })
+    }
+
+    /// Adds an address, usable at once, for sockets that are bound to it: the kernel chooses it as
+    /// a source for nobody else (IPv6: it is deprecated; IPv4: its scope is the link). It is marked
+    /// as `protocol`'s, a number as for routes; Linux before 5.18 forgets the mark.
+    pub fn add_bound_address(
+        &mut self,
+        index: u32,
+        address: IpAddr,
+        plen: u8,
+        protocol: u8,
+    ) -> Result<(), Error> {
+        let action = || format!("adding {address}/{plen} to interface {index}");
+        let flags = abi::NLM_F_CREATE | abi::NLM_F_EXCL;
+        self.change(abi::RTM_NEWADDR, flags, action, |encoder| {
+            let scope = match address {
+                IpAddr::V4(_) => Scope::Link,
+                IpAddr::V6(_) => Scope::Universe,
+            };
+            encoder
+                .raw(&[family(address), plen, 0, scope.to_kernel()])
+                .raw(&index.to_ne_bytes())
+                .address(abi::IFA_LOCAL, address)
+                .address(abi::IFA_ADDRESS, address)
+                .attribute(abi::IFA_PROTO, &[protocol]);
+            if address.is_ipv6() {
+                encoder
+                    .u32(abi::IFA_FLAGS, abi::IFA_F_NODAD)
+                    .attribute(abi::IFA_CACHEINFO, &NEVER_PREFERRED);
             }
         })
     }

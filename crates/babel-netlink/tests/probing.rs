@@ -109,21 +109,42 @@ fn links_count_what_they_carry() {
 }
 
 #[test]
-fn an_address_remembers_whose_it_is() {
+fn a_bound_address_knows_its_owner_and_is_nobodys_source() {
     isolated(|| {
-        let (mut socket, index) = set_up();
-        for (address, plen) in [("2001:db8:1::7", 128), ("198.51.100.9", 32)] {
-            let skip = DuplicateDetection::Skip;
+        let (mut socket, _) = set_up();
+        let lo = socket.link_by_name("lo").expect("lo").index;
+        socket.set_up(lo, true).expect("up");
+        // Nothing but this address is a better source by RFC 6724 rule 8, or first on `lo`.
+        for (address, plen, near, source) in [
+            ("2001:db8::2", 128, "[2001:db8::3]:9", "2001:db8::1"),
+            ("192.0.2.2", 32, "198.51.100.1:9", "192.0.2.1"),
+        ] {
             socket
-                .add_address_of(index, ip(address), plen, skip, 42)
+                .add_bound_address(lo, ip(address), plen, 42)
                 .expect("an address");
             let all = socket.addresses().expect("addresses");
-            let ours = all.iter().find(|found| found.address == ip(address));
-            assert_eq!(ours.map(|ours| ours.protocol), Some(42));
-            let foreign = all.iter().filter(|found| found.protocol == 42);
-            assert_eq!(foreign.count(), 1);
+            let ours: Vec<_> = all.iter().filter(|found| found.protocol == 42).collect();
+            assert_eq!(ours.len(), 1, "{all:?}");
+            assert_eq!(ours.first().map(|ours| ours.address), Some(ip(address)));
+            if ip(address).is_ipv4() {
+                let way = Route::new((ip("0.0.0.0"), 0), 254, 4);
+                let gateway = ip("fe80::9");
+                let oif = socket.link_by_name("a").expect("a link").index;
+                let mut way = way.via(gateway, oif);
+                way.onlink = true;
+                socket.add_route(&way).expect("a route");
+            }
+            let any = if ip(address).is_ipv4() {
+                "0.0.0.0:0"
+            } else {
+                "[::]:0"
+            };
+            let udp = UdpSocket::bind(any).expect("a socket");
+            udp.connect(near).expect("connected");
+            assert_eq!(udp.local_addr().expect("an address").ip(), ip(source));
+            UdpSocket::bind((ip(address), 0)).expect("bound");
             socket
-                .delete_address(index, ip(address), plen)
+                .delete_address(lo, ip(address), plen)
                 .expect("deleted");
         }
     });

@@ -17,6 +17,7 @@ pub mod identity;
 pub mod links;
 pub mod log;
 pub mod net;
+pub mod probe;
 pub mod runtime;
 pub mod signals;
 pub mod sysctl;
