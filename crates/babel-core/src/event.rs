@@ -4,7 +4,7 @@ use crate::auth::AuthFailure;
 use crate::config::{LinkConfig, LinkState};
 use crate::ext::Origin;
 use crate::prefix::RouteKey;
-use crate::types::{LinkId, Metric};
+use crate::types::{LinkId, Metric, Party};
 use crate::view::{NeighbourView, RouteView, XRouteView};
 use crate::wire::{Destination, Ignored, PacketError};
 use core::net::{IpAddr, Ipv6Addr};
@@ -67,6 +67,9 @@ pub struct XRoute {
     pub origin: Origin,
     /// The `redistribute` rule's opaque argument for the extension.
     pub price: Option<u32>,
+    /// The one neighbour that may hear of it, by unicast; `None` for everybody. It need not be
+    /// there yet.
+    pub only: Option<Party>,
 }
 
 /// A packet to send: from the link's address, port to port, hop limit 1.

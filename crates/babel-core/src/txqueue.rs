@@ -4,7 +4,7 @@
 //! a queue never holds stale news and is bounded by the number of prefixes and neighbours. Full
 //! dumps are paced: most receivers' sockets hold fewer than a hundred packets.
 
-use crate::prefix::RouteKey;
+use crate::prefix::{Prefix, RouteKey};
 use crate::table::PrefixSet;
 use crate::time::Instant;
 use crate::types::{NeighbourId, RouterId, SeqNo};
@@ -76,6 +76,8 @@ pub(crate) struct TxQueue {
     unicast: VecDeque<(NeighbourId, UnicastTlv)>,
     /// The same, to know what is in.
     unicast_members: HashSet<(NeighbourId, UnicastTlv), RandomState>,
+    /// Routes of which one neighbour alone is to be told.
+    alone: BTreeSet<(NeighbourId, RouteKey)>,
     /// Prefixes that somebody asked for and we know nothing of.
     pub(crate) unknown: BTreeSet<RouteKey>,
     /// Answers to requests: sent despite split horizon.
@@ -117,9 +119,30 @@ impl TxQueue {
         self.unicast.push_back((neighbour, tlv));
     }
 
-    /// The neighbour that has waited longest for a TLV of its own.
+    /// Queues an Update for one neighbour alone.
+    pub(crate) fn push_alone(&mut self, neighbour: NeighbourId, key: RouteKey) {
+        self.alone.insert((neighbour, key));
+    }
+
+    /// The neighbour that has waited longest for a TLV of its own, else one for which an Update
+    /// waits.
     pub(crate) fn first_unicast(&self) -> Option<NeighbourId> {
-        self.unicast.front().map(|(to, _)| *to)
+        let longest = self.unicast.front().map(|(to, _)| *to);
+        longest.or_else(|| Some(self.alone.first()?.0))
+    }
+
+    /// The next route of which a neighbour is to be told.
+    pub(crate) fn first_alone(&self, neighbour: NeighbourId) -> Option<RouteKey> {
+        let from = RouteKey::new(Prefix::V4_DEFAULT);
+        let mut rest = self.alone.range((neighbour, from)..);
+        rest.next()
+            .filter(|(to, _)| *to == neighbour)
+            .map(|(_, key)| *key)
+    }
+
+    /// The neighbour was told of a route.
+    pub(crate) fn remove_alone(&mut self, neighbour: NeighbourId, key: RouteKey) {
+        self.alone.remove(&(neighbour, key));
     }
 
     /// Hands all that waits for a neighbour to `write`, in order, until that has no more room.
@@ -155,6 +178,7 @@ impl TxQueue {
         self.ihus.remove(&neighbour);
         self.unicast.retain(|(to, _)| *to != neighbour);
         self.unicast_members.retain(|(to, _)| *to != neighbour);
+        self.alone.retain(|(to, _)| *to != neighbour);
     }
 
     /// Takes the right to send one packet of updates; otherwise says when to try again.

@@ -1,9 +1,10 @@
 //! What the engine shows of itself: for dumps, monitors, metrics and `explain`.
 
 use crate::ext::Origin;
-use crate::policy::Step;
+use crate::policy::{ChangeReason, Step};
 use crate::prefix::RouteKey;
-use crate::types::{LinkId, Metric, NeighbourId, RouterId, SeqNo};
+use crate::time::Instant;
+use crate::types::{LinkId, Metric, NeighbourId, Party, RouterId, SeqNo};
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
@@ -133,6 +134,21 @@ pub struct Explanation<A> {
     pub candidates: Vec<CandidateView<A>>,
     /// Whether the kernel is told to refuse packets for now, and for how much longer.
     pub unreachable_for: Option<Duration>,
+}
+
+/// One change of a selected route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// When.
+    pub at: Instant,
+    /// Of which prefix.
+    pub key: RouteKey,
+    /// Whose route was in use; `None` if there was none.
+    pub from: Option<Party>,
+    /// Whose is; `None` if there is none.
+    pub to: Option<Party>,
+    /// Why.
+    pub reason: ChangeReason,
 }
 
 /// Numbers since start, plain and cheap. Labels come from the enums that index the arrays.

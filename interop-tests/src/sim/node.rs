@@ -137,6 +137,7 @@ pub(super) fn announces(node: usize) -> [(RouteKey, XRoute); 3] {
         metric: Metric::ZERO,
         origin,
         price: None,
+        only: None,
     };
     [
         (key(own, 128), xroute(Origin::Local)),

@@ -4,6 +4,7 @@
 //! (RFC 8966 §3.7.3).
 
 use super::Engine;
+use super::private::only;
 use crate::ext::Extension;
 use crate::link::Link;
 use crate::policy::SelectionPolicy;
@@ -13,7 +14,7 @@ use crate::table::PrefixId;
 use crate::time::Instant;
 use crate::timer::{Chore, Tick, TimerId};
 use crate::txqueue::TxQueue;
-use crate::types::{LinkId, Metric, RouterId};
+use crate::types::{LinkId, Metric, NeighbourId, RouterId};
 use crate::wire::{Full, NextHopOut, PacketWriter, SubTlvWriter, UpdateOut};
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
@@ -28,7 +29,10 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         for pick in [replies, triggered, dump] {
             while let Some(prefix) = self.next_update(id, pick) {
                 let forced = core::ptr::fn_addr_eq(pick, replies as Pick);
-                if self.write_update(now, id, prefix, forced, packet).is_err() {
+                if self
+                    .write_update(now, id, prefix, (None, forced), packet)
+                    .is_err()
+                {
                     if let Some(link) = self.links.get_mut(&id) {
                         pick(&mut link.queue).unpop(prefix);
                     }
@@ -76,7 +80,10 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return Ok(());
         };
         while let Some(key) = link.queue.unknown.pop_first() {
-            if link.may_not_hear_of(&key) {
+            let entry = self.table.find(&key).and_then(|id| self.table.get(id));
+            // Since it was asked for it has become one neighbour's route; that one listens, too.
+            let private = entry.and_then(only).is_some();
+            if private || link.may_not_hear_of(&key) {
                 continue;
             }
             let update = retraction(link, key, router_id, self.seqno);
@@ -88,20 +95,45 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         Ok(())
     }
 
-    /// One Update, finite or a retraction, or nothing if there is nothing to say on this link.
+    /// Updates for one neighbour alone, until the packet is full: what it may hear of each
+    /// route, and a retraction of what it may not.
+    pub(super) fn write_alone(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        to: NeighbourId,
+        packet: &mut PacketWriter,
+    ) -> Result<(), Full> {
+        let next = |engine: &Self| engine.links.get(&id)?.queue.first_alone(to);
+        while let Some(key) = next(self) {
+            let prefix = self.table.find(&key);
+            let entry = prefix.and_then(|id| self.table.get(id));
+            match prefix.filter(|_| entry.is_some_and(|entry| self.may_hear(entry, Some(to)))) {
+                Some(prefix) => self.write_update(now, id, prefix, (Some(to), true), packet)?,
+                None => self.write_denial(id, key, packet)?,
+            }
+            if let Some(link) = self.links.get_mut(&id) {
+                link.queue.remove_alone(to, key);
+            }
+        }
+        Ok(())
+    }
+
+    /// One Update, finite or a retraction, or nothing if there is nothing to say on this link:
+    /// to one neighbour or to all, and whether it is owed.
     fn write_update(
         &mut self,
         now: Instant,
         id: LinkId,
         prefix: PrefixId,
-        forced: bool,
+        (to, forced): (Option<NeighbourId>, bool),
         packet: &mut PacketWriter,
     ) -> Result<(), Full> {
         let (Some(entry), Some(link)) = (self.table.get(prefix), self.links.get(&id)) else {
             return Ok(());
         };
         let key = entry.key;
-        if link.may_not_hear_of(&key) {
+        if link.may_not_hear_of(&key) || !self.may_hear(entry, to) {
             return Ok(());
         }
         let (metric, attr) = match self.advertisement(entry, id) {
@@ -163,13 +195,27 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         key: RouteKey,
         packet: &mut PacketWriter,
     ) -> Result<(), Full> {
-        let (router_id, seqno) = (self.config.router_id, self.seqno);
-        let Some(link) = self.links.get_mut(&id) else {
+        self.write_denial(id, key, packet)?;
+        if let Some(link) = self.links.get_mut(&id) {
+            link.sent.remove(&prefix);
+        }
+        Ok(())
+    }
+
+    /// "There is no such route", to one who need not have been told of it.
+    fn write_denial(
+        &self,
+        id: LinkId,
+        key: RouteKey,
+        packet: &mut PacketWriter,
+    ) -> Result<(), Full> {
+        let Some(link) = self.links.get(&id) else {
             return Ok(());
         };
-        packet.update(&retraction(link, key, router_id, seqno))?;
-        link.sent.remove(&prefix);
-        Ok(())
+        if link.may_not_hear_of(&key) {
+            return Ok(());
+        }
+        packet.update(&retraction(link, key, self.config.router_id, self.seqno))
     }
 
     /// §3.7.3.

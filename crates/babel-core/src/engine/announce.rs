@@ -4,6 +4,7 @@
 //! moved a good deal is told soon; everything else waits for the periodic update.
 
 use super::Engine;
+use super::private::only;
 use crate::event::{Change, XRoute};
 use crate::ext::{Extension, Origin};
 use crate::filter::{self, Action, Subject};
@@ -81,13 +82,15 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         };
         let own = own_route(entry).is_some();
+        let copies = if only(entry).is_some() { REPEATS } else { 0 };
         let current = self.current(entry);
         let told = entry.announced;
+        let moved = self.follow_audience(now, id);
         let urgency = match (told, current) {
             (None, None) => return,
             (None, Some(_)) => {
                 self.end_hold(id);
-                Some((Urgency::Urgent, 0))
+                Some((Urgency::Urgent, copies))
             }
             (Some(told), None) => {
                 if told.router_id != self.config.router_id {
@@ -95,7 +98,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 }
                 Some((Urgency::Urgent, REPEATS))
             }
-            (Some(told), Some(current)) if told.router_id != current.router_id => {
+            (Some(told), Some(current)) if moved || told.router_id != current.router_id => {
                 Some((Urgency::Urgent, REPEATS))
             }
             (Some(told), Some(current)) => {
@@ -139,6 +142,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
 
     /// Sends an update on every link that has somebody to hear it.
     fn trigger(&mut self, now: Instant, id: PrefixId, urgency: Urgency) {
+        if self.trigger_private(now, id) {
+            return;
+        }
         for link in self.links.values_mut().filter(|link| link.has_audience()) {
             link.queue.triggered.insert(id);
             let at = match urgency {
@@ -176,6 +182,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             self.idle.push(id);
         }
         self.trigger(now, id, Urgency::Urgent);
+        if left == 0 {
+            self.end_private_repeats(id);
+        }
     }
 
     /// Tells neighbours of a changed attribute, if it is worth it. A change that comes too soon is
@@ -191,6 +200,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             .links
             .values()
             .filter(|link| link.has_audience())
+            .filter(|link| only(entry).is_none_or(|only| only.link == link.id))
             .any(|link| {
                 let sent = link.sent.get(&id).copied().unwrap_or_default();
                 !link.queue.mentions(id)

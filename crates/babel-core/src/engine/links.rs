@@ -1,6 +1,7 @@
 //! Links going up and down, and their own timers: Hellos, IHUs, full updates.
 
 use super::Engine;
+use super::private::only;
 use crate::config::{LinkConfig, LinkState};
 use crate::ext::Extension;
 use crate::link::Link;
@@ -184,7 +185,12 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         };
         link.last_dump = Some(now);
         for (prefix, entry) in self.table.iter() {
-            if entry.is_announceable() {
+            if let Some(only) = only(entry) {
+                let there = only.link == id;
+                if let Some(to) = link.by_address.get(&only.address).filter(|_| there) {
+                    link.queue.push_alone(*to, entry.key);
+                }
+            } else if entry.is_announceable() {
                 link.queue.dump.insert(prefix);
             }
         }

@@ -8,6 +8,7 @@
 //! | `select` | which route is used |
 //! | `waiting` | holds, smoothing, and asking for a new seqno |
 //! | `request` | seqno and route requests |
+//! | `private` | routes of our own for one neighbour alone |
 //! | `announce` | what neighbours are told, how urgently, how often |
 //! | `refilter` | new filter rules at run time |
 //! | `advertise` | Updates out |
@@ -15,6 +16,7 @@
 //! | `authenticate` | MACs of packets in and out, challenges |
 //! | `chores` | expiry, repeats, collection |
 //! | `complaints` | how often what goes to the log |
+//! | `decisions` | the last changes of selected routes |
 //! | `inspect` | views, notifications, diagnostics |
 //! | `explain` | why a prefix is routed as it is |
 
@@ -23,9 +25,11 @@ mod announce;
 mod authenticate;
 mod chores;
 mod complaints;
+mod decisions;
 mod explain;
 mod inspect;
 mod links;
+mod private;
 mod receive;
 mod refilter;
 mod request;
@@ -82,6 +86,9 @@ pub struct Engine<X: Extension, P: SelectionPolicy<X::Attr>> {
     waiting: HashMap<PrefixId, waiting::Waiting, FixedState>,
     /// When an attribute was last told ahead of time.
     told: HashMap<PrefixId, announce::Told, FixedState>,
+    /// Of routes that one neighbour alone may hear of: who is told.
+    private: HashMap<PrefixId, private::Private, FixedState>,
+    decisions: decisions::Decisions,
     judgement: select::Judgement<X::Attr, P::Key>,
     notifications: Option<VecDeque<Notification<X::Attr>>>,
     diagnostics: VecDeque<Diagnostic>,
@@ -122,6 +129,8 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             pending_len: 0,
             waiting: HashMap::with_hasher(hasher()),
             told: HashMap::with_hasher(hasher()),
+            private: HashMap::with_hasher(hasher()),
+            decisions: decisions::Decisions::default(),
             judgement: select::Judgement::default(),
             notifications: None,
             diagnostics: VecDeque::new(),
@@ -237,6 +246,31 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         self.settle(now);
     }
 
+    /// Changes what the policy thinks of some neighbours: only prefixes to which one of these
+    /// announced a route are judged again.
+    pub fn update_policy_of(
+        &mut self,
+        now: Instant,
+        neighbours: &[NeighbourId],
+        change: impl FnOnce(&mut P),
+    ) {
+        change(&mut self.policy);
+        for id in neighbours {
+            let Some(neighbour) = self.neighbours.get(id) else {
+                continue;
+            };
+            for prefix in &neighbour.routes {
+                if let Some(entry) = self.table.get_mut(*prefix)
+                    && !entry.dirty
+                {
+                    entry.dirty = true;
+                    self.dirty.push(*prefix);
+                }
+            }
+        }
+        self.settle(now);
+    }
+
     /// Says what the forwarding plane can hold; everything, unless told otherwise.
     pub fn set_forwarding(&mut self, now: Instant, forwarding: Forwarding) {
         self.forwarding = forwarding;
@@ -291,6 +325,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         while let Some(id) = self.dirty.pop() {
             self.reselect(now, id);
         }
+        self.decisions.forget_departed();
         self.free_idle();
     }
 
@@ -324,6 +359,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             if idle && !self.links.values().any(|link| link.queue.mentions(id)) {
                 self.waiting.remove(&id);
                 self.told.remove(&id);
+                self.private.remove(&id);
                 if let Some(pending) = self.pending.remove(&id) {
                     self.pending_len -= pending.len();
                 }

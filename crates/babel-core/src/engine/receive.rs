@@ -133,7 +133,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             }
             Tlv::Update(update) => self.update_received(now, link, *neighbour, &update),
             Tlv::RouteRequest(None) => self.request_dump(now, link),
-            Tlv::RouteRequest(Some(key)) => self.route_requested(now, link, key),
+            Tlv::RouteRequest(Some(key)) => self.route_requested(now, link, *neighbour, key),
             Tlv::SeqnoRequest {
                 key,
                 seqno,
@@ -394,6 +394,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let Some(neighbour) = self.neighbours.remove(&id) else {
             return;
         };
+        self.decisions.departed(id, neighbour.party());
         if let Some(link) = self.links.get_mut(&neighbour.link) {
             link.neighbours.retain(|other| *other != id);
             link.by_address.remove(&neighbour.address);

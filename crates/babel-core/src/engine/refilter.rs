@@ -6,6 +6,7 @@
 //! within a second, and a route whose `in … price` changed costs what it did until then.
 
 use super::Engine;
+use super::private::only;
 use crate::event::Change;
 use crate::ext::Extension;
 use crate::filter::{self, Action, Filters, Rule, Subject};
@@ -154,6 +155,15 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             }
         }
         for (link, id, denied) in changed {
+            if let Some(entry) = self.table.get(id)
+                && let Some(only) = only(entry)
+            {
+                let key = entry.key;
+                if only.link == link {
+                    self.tell_party(now, only, key);
+                }
+                continue;
+            }
             let Some(link) = self.links.get_mut(&link) else {
                 continue;
             };

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::announce::own_route;
+use super::private::only;
 use crate::ext::Extension;
 use crate::policy::SelectionPolicy;
 use crate::prefix::RouteKey;
@@ -45,9 +46,15 @@ pub(super) type PendingRequests = SmallVec<[PendingRequest; 1]>;
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     /// §3.8.1.1: an update, split horizon or not; a retraction if we have no such route.
-    pub(super) fn route_requested(&mut self, now: Instant, link: LinkId, key: RouteKey) {
+    pub(super) fn route_requested(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        from: NeighbourId,
+        key: RouteKey,
+    ) {
         match self.table.find(&key) {
-            Some(id) => self.reply(now, link, id),
+            Some(id) => self.answer(now, link, from, id),
             None => {
                 if let Some(link) = self.links.get_mut(&link) {
                     link.queue.push_unknown(key);
@@ -79,13 +86,16 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             return;
         };
         let ours = self.config.router_id;
+        if !self.may_hear(entry, Some(from)) {
+            return;
+        }
         if own_route(entry).is_some() {
             if router_id == ours && seqno.newer_than(self.seqno) {
                 // Once per request, by one, however far ahead the request is.
                 self.seqno = self.seqno.plus(1);
             }
             self.counters.seqno_requests_answered += 1;
-            return self.reply(now, link, id);
+            return self.answer(now, link, from, id);
         }
         let Some(route) = entry.selected_route() else {
             return;
@@ -296,6 +306,17 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         self.flush_soon(now, link);
     }
 
+    /// Answers one neighbour: aloud, unless the route is a private one, which others asked for, too.
+    fn answer(&mut self, now: Instant, link: LinkId, from: NeighbourId, id: PrefixId) {
+        match self.table.get(id) {
+            Some(entry) if only(entry).is_some() => {
+                let key = entry.key;
+                self.tell_alone(now, link, from, key);
+            }
+            Some(_) | None => self.reply(now, link, id),
+        }
+    }
+
     /// Announces a prefix on a link because somebody there asked.
     fn reply(&mut self, now: Instant, link: LinkId, id: PrefixId) {
         if let Some(link) = self
@@ -309,7 +330,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     }
 
     /// Urgent TLVs wait at most a few milliseconds, to share a packet.
-    fn flush_soon(&mut self, now: Instant, id: LinkId) {
+    pub(super) fn flush_soon(&mut self, now: Instant, id: LinkId) {
         let at = now + Duration::from_millis(self.rng.u64(0..=10));
         if let Some(link) = self.links.get_mut(&id).filter(|link| link.state.is_some()) {
             self.timers

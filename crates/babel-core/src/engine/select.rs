@@ -232,6 +232,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             (None, None) => ChangeReason::Metric,
             (None, Some(old)) => self.loss_reason(id, old, judgement),
         };
+        self.record_decision(now, id, (old, new), reason);
         if let Some(count) = self.counters.route_changes.get_mut(reason.index()) {
             *count += 1;
         }

@@ -148,6 +148,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             UnicastTlv::Request(request) if old_fashioned && request.is_source_specific() => Ok(()),
             UnicastTlv::Request(request) => write_request(packet, request),
         });
+        let taken = taken.and_then(|()| self.write_alone(now, id, neighbour, packet));
         if single_ihus && taken.is_ok() {
             self.write_ihu(now, id, neighbour, false, packet);
         }

@@ -157,6 +157,7 @@ fn a_full_dump_with_four_keys_stays_within_the_mtu() {
                 metric: Metric::ZERO,
                 origin: Origin::Redistributed,
                 price: None,
+                only: None,
             };
             let key = key(&format!("2001:db8:{n:x}::/48"));
             rig.event(Event::XRouteUp { key, xroute });

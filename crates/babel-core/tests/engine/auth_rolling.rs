@@ -54,6 +54,7 @@ impl Pair {
             metric: Metric::ZERO,
             origin: Origin::Redistributed,
             price: None,
+            only: None,
         };
         self.nodes[n].handle_event(self.now, Event::XRouteUp { key, xroute });
         self.link_up(n, auth);

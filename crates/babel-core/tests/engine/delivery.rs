@@ -37,6 +37,7 @@ fn specific_route(bench: &mut Bench) {
             metric: Metric::ZERO,
             origin: Origin::Redistributed,
             price: None,
+            only: None,
         },
     });
 }
@@ -232,6 +233,7 @@ fn a_route_of_our_own_lets_a_learned_one_be_used_from_the_metric_said() {
                 metric: Metric(metric),
                 origin: Origin::Redistributed,
                 price: None,
+                only: None,
             },
         });
         bench.run(seconds(1.0));

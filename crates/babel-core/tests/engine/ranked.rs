@@ -15,6 +15,9 @@ pub(crate) const PROVEN: u8 = 0;
 pub(crate) const UNPROVEN: u8 = 1;
 pub(crate) const FAILING: u8 = 2;
 
+/// What stands for "not to be used at all".
+pub(crate) const BARRED: u8 = 9;
+
 /// How long a better rank must stand at first.
 pub(crate) const HOLD: Duration = Duration::from_secs(30);
 
@@ -58,6 +61,9 @@ impl SelectionPolicy<()> for Ranked {
         verdicts.extend(candidates.iter().map(|candidate| {
             let place = self.places.get(&candidate.address()).copied();
             let (band, rank) = place.unwrap_or((PROVEN, 0));
+            if band == BARRED {
+                return Verdict::Ineligible;
+            }
             Verdict::Eligible((band, rank, MetricKey::of(candidate)))
         }));
     }

@@ -98,7 +98,7 @@ pub(crate) fn rid(n: u8) -> RouterId {
     RouterId([2, 0, 0, 0, 0, 0, 1, n])
 }
 
-pub(crate) fn fake(n: u16) -> Ipv6Addr {
+pub(crate) const fn fake(n: u16) -> Ipv6Addr {
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, n)
 }
 
@@ -338,6 +338,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Bench<X, P> {
             metric: Metric::ZERO,
             origin: Origin::Redistributed,
             price: None,
+            only: None,
         };
         self.event(Event::XRouteUp {
             key: key(prefix),

@@ -131,6 +131,7 @@ impl Story {
                     metric: Metric(octets.u16().min(65534)),
                     origin: Origin::Redistributed,
                     price: None,
+                    only: None,
                 };
                 self.engine
                     .handle_event(self.now, Event::XRouteUp { key, xroute });

@@ -242,6 +242,7 @@ impl XRoutes {
                 metric: Metric(action.metric),
                 origin,
                 price: action.price,
+                only: None,
             };
             Some((announced, xroute))
         })

@@ -24,6 +24,7 @@ fn up(text: &str, metric: u16, origin: Origin) -> XRouteChange {
         metric: Metric(metric),
         origin,
         price: None,
+        only: None,
     };
     XRouteChange::Up(key(text), xroute)
 }

@@ -111,6 +111,7 @@ impl TestNode {
                     metric: Metric(*metric),
                     origin: Origin::Redistributed,
                     price: None,
+                    only: None,
                 };
                 other.handle_event(node.now, Event::XRouteUp { key: *key, xroute });
             }
@@ -159,6 +160,7 @@ impl TestNode {
             metric: Metric::ZERO,
             origin: Origin::Local,
             price: None,
+            only: None,
         };
         let key = RouteKey::new(prefix.parse().expect("a prefix"));
         self.engine
