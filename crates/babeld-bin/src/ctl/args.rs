@@ -44,6 +44,12 @@ pub enum Topic {
     XRoutes,
     /// Interfaces.
     Interfaces,
+    /// How neighbours stand.
+    Quality,
+    /// Speed tests.
+    Tests,
+    /// Changes of routes in use.
+    Decisions,
 }
 
 impl Topic {
@@ -55,6 +61,9 @@ impl Topic {
             Self::Routes => "routes",
             Self::XRoutes => "xroutes",
             Self::Interfaces => "interfaces",
+            Self::Quality => "quality",
+            Self::Tests => "tests",
+            Self::Decisions => "decisions",
         }
     }
 
@@ -65,6 +74,9 @@ impl Topic {
             "routes" => Some(Self::Routes),
             "xroutes" => Some(Self::XRoutes),
             "interfaces" => Some(Self::Interfaces),
+            "quality" => Some(Self::Quality),
+            "tests" => Some(Self::Tests),
+            "decisions" => Some(Self::Decisions),
             _ => None,
         }
     }
@@ -197,7 +209,7 @@ fn reload(words: Vec<OsString>, socket: Socket, flag: bool) -> Result<Invocation
 }
 
 fn show(words: &[String], socket: Socket, json: bool) -> Result<Invocation, UsageError> {
-    let topics = "neighbours, routes, xroutes, interfaces or status";
+    let topics = "neighbours, routes, xroutes, interfaces, quality, tests, decisions or status";
     match words {
         [] => usage(format!("show what? {topics}")),
         [word] => match Topic::from_word(word) {

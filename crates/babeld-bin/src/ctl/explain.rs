@@ -1,7 +1,8 @@
 //! `babelctl explain`: the candidates for a prefix side by side, and why each won or lost.
 
+use super::figures::age;
 use super::output::{Output, Style};
-use super::show::{age, price};
+use super::show::price;
 use super::table::{Cell, Column, Table, cell};
 use crate::local::explain::{Candidate, Document};
 use anyhow::Result;

@@ -7,16 +7,18 @@ mod args;
 mod connection;
 mod diagnose;
 mod explain;
+mod figures;
 mod monitor;
 mod output;
 mod show;
+mod show_quality;
 mod table;
 
 pub use args::{Invocation, Socket, Topic, UsageError, parse};
 pub use connection::Connection;
 pub use output::Output;
 
-use crate::local::{explain::Document, json};
+use crate::local::{explain::Document, json, quality};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -27,6 +29,7 @@ pub const USAGE: &str = "\
 usage: babelctl [-s PATH|PORT] [-j] COMMAND
 
   show neighbours|routes|xroutes|interfaces   the tables of a running babeld
+  show quality|tests|decisions                neighbours' ranks, speed tests, changes of routes
   show status                                 the node in a few lines
   explain PREFIX [from SOURCE-PREFIX]         every route to PREFIX, and why it won or lost
   explain neighbour ADDRESS|all               whether the link to it works, and if not, why
@@ -126,6 +129,11 @@ fn show<W: Write>(
         Topic::Routes => show::routes(&documents::<json::Route>(&lines)?, output),
         Topic::XRoutes => show::xroutes(&documents(&lines)?, output),
         Topic::Interfaces => show::interfaces(&documents(&lines)?, output),
+        Topic::Quality => {
+            show_quality::quality(&documents::<quality::StandingDocument>(&lines)?, output)
+        }
+        Topic::Tests => show_quality::tests(&documents(&lines)?, output),
+        Topic::Decisions => show_quality::decisions(&documents(&lines)?, output),
     }
 }
 

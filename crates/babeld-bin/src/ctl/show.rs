@@ -1,5 +1,6 @@
 //! `babelctl show`: the tables, for people.
 
+use super::figures::age;
 use super::output::{Output, Style};
 use super::table::{Cell, Column, Table, cell};
 use crate::local::json::{Interface, Neighbour, Route, Status, XRoute};
@@ -234,19 +235,6 @@ pub(super) fn price(value: u32) -> String {
         "no sale".into()
     } else {
         value.to_string()
-    }
-}
-
-/// Seconds, in as many digits as matter.
-pub(super) fn age(seconds: f64) -> String {
-    if seconds < 10.0 {
-        format!("{seconds:.1} s")
-    } else if seconds < 6000.0 {
-        format!("{seconds:.0} s")
-    } else if seconds < 360_000.0 {
-        format!("{:.0} min", seconds / 60.0)
-    } else {
-        format!("{:.0} h", seconds / 3600.0)
     }
 }
 

@@ -36,6 +36,12 @@ pub(super) enum Command {
     Json(Tables),
     /// `json status`.
     Status,
+    /// `json quality`.
+    Quality,
+    /// `json tests`.
+    Tests,
+    /// `json decisions`.
+    Decisions,
     /// `json explain PREFIX [from SRC]`.
     Explain(RouteKey),
     /// A configuration statement, on a read-write socket.
@@ -101,6 +107,9 @@ fn json(query: &[&str]) -> Option<Command> {
         ["xroutes"] => Some(Command::Json(Tables::XROUTES)),
         ["routes"] => Some(Command::Json(Tables::ROUTES)),
         ["status"] => Some(Command::Status),
+        ["quality"] => Some(Command::Quality),
+        ["tests"] => Some(Command::Tests),
+        ["decisions"] => Some(Command::Decisions),
         ["explain", dst] => Some(Command::Explain(RouteKey::new(prefix(dst)?))),
         ["explain", dst, "from", src] => {
             RouteKey::source_specific(prefix(dst)?, prefix(src)?).map(Command::Explain)
@@ -206,6 +215,7 @@ mod tests {
             "json explain x",
             "json explain 10.0.0.0/8 from ::/0",
             "json routes now",
+            "json tests 5",
         ] {
             assert_eq!(ro(bad), Line::Bad, "{bad}");
         }

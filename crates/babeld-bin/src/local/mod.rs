@@ -25,6 +25,7 @@ mod snapshot;
 pub mod explain;
 pub mod json;
 pub mod line;
+pub mod quality;
 
 pub use listen::{Access, Address, BindError, Endpoint};
 pub use server::{LocalCounters, Request, Server};

@@ -13,8 +13,11 @@ use babel_core::time::Instant;
 use babel_core::types::{LinkId, Metric, RouterId, SeqNo};
 use babel_price_tlv::{Price, PriceExtension};
 use babeld::local::{Access, Address, Endpoint, Identity, Server};
-use babeld::node::{InterfaceView, KernelCounters, Node, NodeEngine, Refused};
-use qos_ranker::QosPolicy;
+use babeld::node::{
+    InterfaceView, KernelCounters, Node, NodeEngine, Refused, TestCounters, TestView,
+};
+use qos_ranker::{QosPolicy, Standing};
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +44,14 @@ pub(crate) struct TestNode {
     interfaces: Vec<InterfaceView>,
     /// What was executed.
     pub(crate) statements: Vec<String>,
+    /// What it knows of its neighbours' quality.
+    pub(crate) standings: Vec<Standing>,
+    /// Its speed tests; the first of those to come begins with `speedtest`.
+    pub(crate) tests: Vec<TestView>,
+    /// What the first of `tests` becomes, one with each question.
+    pub(crate) to_come: VecDeque<TestView>,
+    /// What its speed tests did.
+    pub(crate) test_counters: TestCounters,
 }
 
 fn engine(seed: u8, prices: bool, fee: Option<u32>) -> NodeEngine {
@@ -98,6 +109,10 @@ impl TestNode {
             now: Instant::from_micros(1_000_000),
             interfaces: Vec::new(),
             statements: Vec::new(),
+            standings: Vec::new(),
+            tests: Vec::new(),
+            to_come: VecDeque::new(),
+            test_counters: TestCounters::default(),
         };
         for (index, peer) in peers.iter().enumerate() {
             let link = u32::try_from(index + 1).expect("small");
@@ -209,6 +224,15 @@ impl TestNode {
         }
     }
 
+    /// The newest speed test goes on a step.
+    pub(crate) fn follow_test(&mut self) {
+        if let (false, Some(newest)) = (self.statements.is_empty(), self.tests.first_mut())
+            && let Some(next) = self.to_come.pop_front()
+        {
+            *newest = next;
+        }
+    }
+
     /// Passes on to monitors what happened, as the daemon does.
     pub(crate) fn publish(&mut self, server: &mut Server) {
         self.engine.set_notify(server.has_monitors());
@@ -239,9 +263,25 @@ impl Node for TestNode {
     fn kernel_counters(&self) -> KernelCounters {
         KernelCounters::default()
     }
+    fn quality(&self) -> Vec<Standing> {
+        self.standings.clone()
+    }
+    fn tests(&self) -> Vec<TestView> {
+        self.tests.clone()
+    }
+    fn test_counters(&self) -> TestCounters {
+        self.test_counters
+    }
     fn execute(&mut self, statement: &str) -> Result<(), Refused> {
         self.statements.push(statement.into());
         match statement {
+            line if line.starts_with("speedtest ") => match self.to_come.pop_front() {
+                Some(first) => {
+                    self.tests.insert(0, first);
+                    Ok(())
+                }
+                None => Err(Refused::No("there is no such neighbour".into())),
+            },
             "flush interface nosuch" => Err(Refused::No("No such interface".into())),
             "no" => Err(Refused::No(String::new())),
             line if line.starts_with("interface ") => Ok(()),
@@ -305,6 +345,7 @@ impl Background {
                     node.publish(&mut server);
                     while let Some(request) = server.try_next_request() {
                         server.handle(request, &mut node);
+                        node.follow_test();
                     }
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }

@@ -1,0 +1,266 @@
+//! What `babelctl` shows of neighbours' quality, of speed tests and of decisions.
+
+mod ctl_support;
+
+use babel_core::prefix::RouteKey;
+use babeld::node::{TestState, TestView};
+use ctl_support::{Background, Peer, TestNode};
+use qos_ranker::{Band, Pinned, Quality, RankStep, Rate, Source, Standing};
+use speedtest::{Confidence, Loss, LossSource, Outcome, Phase};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+fn babelctl(socket: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_babelctl"))
+        .arg("-s")
+        .arg(socket)
+        .args(arguments)
+        .env_remove("BABEL_SOCKET")
+        .stdin(Stdio::null())
+        .output()
+        .expect("babelctl runs")
+}
+
+fn shown(socket: &Path, arguments: &[&str]) -> String {
+    let output = babelctl(socket, arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.is_empty(),
+        "{arguments:?}: {said}"
+    );
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn json(socket: &Path, arguments: &[&str]) -> serde_json::Value {
+    let text = shown(socket, &[arguments, &["-j"]].concat());
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Without what aligns the columns.
+fn squeezed(text: &str) -> String {
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n";
+    text.lines().map(words).collect()
+}
+
+fn peer(number: u32) -> qos_ranker::Peer {
+    qos_ranker::Peer {
+        interface: format!("eth{}", number - 2),
+        address: format!("fe80::{number:x}").parse().expect("an address"),
+    }
+}
+
+/// bob: proven by a test, and the link to him; mallory: failing in one prefix, for the rest
+/// unknown.
+fn standings() -> Vec<Standing> {
+    let rate = |text: &str| text.parse::<Rate>().ok();
+    let bob = Standing {
+        peer: peer(2),
+        scope: None,
+        band: Band::Proven,
+        rank: Some(RankStep::BEST),
+        score: None,
+        quality: Quality {
+            download: rate("48123456"),
+            upload: rate("12M"),
+            latency: Some(Duration::from_micros(20_400)),
+            loss: Some("0.25".parse().expect("a loss")),
+        },
+        age: Some(Duration::from_secs(180)),
+        valid_for: Duration::from_secs(3420),
+        confidence: 90,
+        samples: 3,
+        source: Some(Source::Target("paris".into())),
+        pinned: Some(Pinned::Both),
+        note: None,
+    };
+    let mallory = Standing {
+        peer: peer(3),
+        scope: "10.0.0.0/8".parse().ok(),
+        band: Band::Failing,
+        rank: Some(RankStep::LAST),
+        quality: Quality::NONE,
+        source: Some(Source::Outside),
+        pinned: None,
+        note: Some("nothing comes back".into()),
+        ..bob.clone()
+    };
+    let link = Standing {
+        rank: None,
+        source: Some(Source::Link("near".into())),
+        ..bob.clone()
+    };
+    let unknown = Standing {
+        peer: peer(3),
+        scope: None,
+        band: Band::Unproven,
+        rank: None,
+        score: None,
+        quality: Quality::NONE,
+        age: None,
+        valid_for: Duration::ZERO,
+        confidence: 0,
+        samples: 0,
+        source: None,
+        pinned: None,
+        note: None,
+    };
+    vec![bob, link, mallory, unknown]
+}
+
+fn running() -> TestView {
+    TestView {
+        id: 9,
+        peer: peer(2),
+        target: "paris".into(),
+        pinned: Pinned::Upload,
+        bytes: 1_500_000,
+        bytes_limit: 100_000_000,
+        elapsed: Duration::from_millis(1500),
+        ended_ago: None,
+        state: TestState::Running {
+            phase: Phase::Download,
+            rate: Rate::from_bps(8_000_000),
+        },
+    }
+}
+
+fn done() -> TestView {
+    TestView {
+        bytes: 60_000_000,
+        elapsed: Duration::from_secs(8),
+        ended_ago: Some(Duration::from_secs(3)),
+        state: TestState::Done(Outcome {
+            download_bps: Some(48_000_000),
+            upload_bps: Some(12_000_000),
+            idle_latency_us: Some(20_400),
+            loaded_latency_us: Some(85_000),
+            loss: Some(Loss {
+                ppm: 2500,
+                by: LossSource::Echo,
+            }),
+            bytes: 60_000_000,
+            elapsed_ms: 8000,
+            confidence: Confidence::from_percent(95),
+            early_stop: true,
+        }),
+        ..running()
+    }
+}
+
+fn failed() -> TestView {
+    TestView {
+        id: 8,
+        target: "lab".into(),
+        bytes: 0,
+        ended_ago: Some(Duration::from_secs(7200)),
+        state: TestState::Failed("connect: refused by 192.0.2.1:6698".into()),
+        ..running()
+    }
+}
+
+/// A node with two neighbours, what is known of them, and three tests.
+fn node() -> TestNode {
+    let one = |rxcost| Peer {
+        rxcost,
+        fee: None,
+        prefixes: vec![(RouteKey::new("10.0.0.0/8".parse().expect("a prefix")), 0)],
+    };
+    let mut node = TestNode::new(false, &[one(96), one(256)], Duration::from_secs(60));
+    node.standings = standings();
+    let second = TestView { id: 7, ..done() };
+    node.tests = vec![running(), failed(), second];
+    node
+}
+
+#[test]
+fn quality_is_shown_with_the_measurement_that_decided() {
+    let server = Background::serve(node);
+    assert_eq!(
+        shown(&server.path, &["show", "quality"]),
+        "NEIGHBOUR  IF    FOR         BAND      RANK         DOWN         UP  LATENCY   LOSS    \
+         AGE  BY           PINNED  SURE  NOTE\n\
+         fe80::2    eth0              proven    best  48.1 Mbit/s  12 Mbit/s  20.4 ms  0.2 %  \
+         180 s  paris        both    90 %\n\
+         fe80::2    eth0              proven          48.1 Mbit/s  12 Mbit/s  20.4 ms  0.2 %  \
+         180 s  near (link)  both    90 %\n\
+         fe80::3    eth1  10.0.0.0/8  failing   last                                          \
+         180 s  outside              90 %  nothing comes back\n\
+         fe80::3    eth1              unproven\n"
+    );
+    let all = json(&server.path, &["show", "quality"]);
+    assert_eq!(
+        all[0].to_string(),
+        "{\"address\":\"fe80::2\",\"age_seconds\":180.0,\"band\":\"proven\",\
+         \"confidence_percent\":90,\"download_bits_per_second\":48123456,\"if\":\"eth0\",\
+         \"latency_ms\":20.4,\"loss_percent\":0.25,\"pinned\":\"both\",\"rank\":0,\"samples\":3,\
+         \"source\":\"target\",\"target\":\"paris\",\"upload_bits_per_second\":12000000,\
+         \"valid_seconds\":3420.0}"
+    );
+    assert_eq!(all[1]["source"], "link");
+    assert_eq!(all[2]["prefix"], "10.0.0.0/8");
+    assert_eq!(all[2]["note"], "nothing comes back");
+    assert_eq!(all[3].get("age_seconds"), None);
+}
+
+#[test]
+fn tests_are_shown_running_failed_and_done() {
+    let server = Background::serve(node);
+    assert_eq!(
+        squeezed(&shown(&server.path, &["show", "tests"])),
+        "ID NEIGHBOUR IF TARGET STATE DOWN UP LATENCY LOSS LOADED SPENT PINNED ENDED WHY\n\
+         9 fe80::2 eth0 paris running: download 1.5 MB upload\n\
+         8 fe80::2 eth0 lab failed 0 B upload 120 min ago connect: refused by 192.0.2.1:6698\n\
+         7 fe80::2 eth0 paris done 48 Mbit/s 12 Mbit/s 20.4 ms 0.2 % 85.0 ms 60 MB upload 3.0 s \
+         ago\n"
+    );
+    let all = json(&server.path, &["show", "tests"]);
+    assert_eq!(all[0]["state"], "running");
+    assert_eq!(all[0]["phase"], "download");
+    assert_eq!(all[0]["rate_bits_per_second"], 8_000_000);
+    assert_eq!(all[1]["why"], "connect: refused by 192.0.2.1:6698");
+    assert_eq!(
+        all[2].to_string(),
+        "{\"address\":\"fe80::2\",\"bytes\":60000000,\"bytes_limit\":100000000,\
+         \"confidence_percent\":95,\"download_bits_per_second\":48000000,\"early_stop\":true,\
+         \"elapsed_seconds\":8.0,\"ended_seconds_ago\":3.0,\"id\":7,\"if\":\"eth0\",\
+         \"latency_ms\":20.4,\"loaded_latency_ms\":85.0,\"loss_by\":\"echo\",\
+         \"loss_percent\":0.25,\"pinned\":\"upload\",\"state\":\"done\",\"target\":\"paris\",\
+         \"upload_bits_per_second\":12000000}"
+    );
+}
+
+#[test]
+fn decisions_are_shown_newest_first() {
+    let server = Background::serve(node);
+    let all = json(&server.path, &["show", "decisions"]);
+    assert_eq!(all[0]["prefix"], "10.0.0.0/8");
+    assert_eq!(all[0]["reason"], "metric");
+    assert_eq!(all[0]["new"]["address"], "fe80::2");
+    assert_eq!(all[0]["new"]["if"], "eth0");
+    let text = shown(&server.path, &["show", "decisions"]);
+    let first = text.lines().next().unwrap_or_default();
+    assert_eq!(
+        first.split_whitespace().collect::<Vec<_>>(),
+        ["WHEN", "PREFIX", "REASON", "BEFORE", "AFTER"]
+    );
+    assert!(text.contains(" ago  10.0.0.0/8  metric  none "), "{text}");
+    assert!(text.contains("  fe80::2%eth0\n"), "{text}");
+}
+
+#[test]
+fn a_node_that_ranks_nobody_says_so() {
+    let server = Background::serve(|| TestNode::new(false, &[], Duration::ZERO));
+    let quality = shown(&server.path, &["show", "quality"]);
+    assert!(
+        quality.starts_with("neighbours are not ranked"),
+        "{quality}"
+    );
+    let tests = shown(&server.path, &["show", "tests"]);
+    assert_eq!(tests, "no speed test has run\n");
+    let decisions = shown(&server.path, &["show", "decisions"]);
+    assert_eq!(decisions, "no route in use has changed\n");
+    for topic in ["quality", "tests", "decisions"] {
+        assert_eq!(shown(&server.path, &["-j", "show", topic]), "[]\n");
+    }
+}
