@@ -6,6 +6,7 @@ mod ctl_support;
 use babeld::local::LocalCounters;
 use babeld::metrics::{Server, Sources};
 use ctl_support::{Peer, TestNode, identity};
+use qos_ranker::{Band, Quality, RankStep, Rate, Source, Standing};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
@@ -25,7 +26,9 @@ fn serve<F: AsyncFnOnce(SocketAddr)>(test: F) {
             0,
         )],
     };
-    let node = TestNode::new(true, &[peer], Duration::from_secs(60));
+    let mut node = TestNode::new(true, &[peer], Duration::from_secs(60));
+    node.standings = standings();
+    node.test_counters.run = 1;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -53,6 +56,42 @@ fn serve<F: AsyncFnOnce(SocketAddr)>(test: F) {
     });
 }
 
+/// A neighbour that is known for all destinations, for a prefix, and by its link: one series.
+fn standings() -> Vec<Standing> {
+    let known = Standing {
+        peer: qos_ranker::Peer {
+            interface: "eth0".into(),
+            address: "fe80::2".parse().expect("an address"),
+        },
+        scope: None,
+        band: Band::Proven,
+        rank: Some(RankStep::BEST),
+        score: None,
+        quality: Quality {
+            upload: Some(Rate::from_bps(8_000_000)),
+            ..Quality::NONE
+        },
+        age: Some(Duration::from_secs(5)),
+        valid_for: Duration::from_secs(60),
+        confidence: 50,
+        samples: 1,
+        source: Some(Source::Outside),
+        pinned: None,
+        note: None,
+    };
+    let within = Standing {
+        scope: "10.0.0.0/8".parse().ok(),
+        band: Band::Failing,
+        ..known.clone()
+    };
+    let link = Standing {
+        source: Some(Source::Link("near".into())),
+        band: Band::Unproven,
+        ..known.clone()
+    };
+    vec![within, known, link]
+}
+
 async fn get(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -76,6 +115,10 @@ fn a_scrape_of_a_node_shows_its_tables_and_promtool_is_content() {
             "babel_neighbours 1",
             "babel_neighbour_cost{interface=\"eth0\",address=\"fe80::2\"} 96",
             "babel_neighbour_hello_reach_ratio{interface=\"eth0\",address=\"fe80::2\"} 1",
+            "babel_neighbour_band{interface=\"eth0\",address=\"fe80::2\"} 0",
+            "babel_neighbour_upload_bytes_per_second{interface=\"eth0\",address=\"fe80::2\"} \
+             1000000",
+            "babel_speedtests_total{result=\"run\"} 1",
             "babel_routes{state=\"selected\"} 1",
             "babel_routes_overridden 0",
             "process_start_time_seconds 1000000",

@@ -9,7 +9,10 @@ use std::process::Command;
 
 const BABELD: &str = include_str!("../../../doc/man/babeld.8");
 const BABELCTL: &str = include_str!("../../../doc/man/babelctl.8");
-const FAMILIES: &str = include_str!("../src/metrics/exposition.rs");
+const FAMILIES: [&str; 2] = [
+    include_str!("../src/metrics/exposition.rs"),
+    include_str!("../src/metrics/quality.rs"),
+];
 
 type Words = BTreeSet<String>;
 
@@ -143,7 +146,8 @@ fn every_flag_of_babeld_is_there_and_no_other() -> Result<()> {
 #[test]
 fn every_metric_is_there_and_no_other() -> Result<()> {
     let page = families(under(BABELD, "Sh METRICS")?);
-    let quoted: Vec<&str> = FAMILIES.split('"').skip(1).step_by(2).collect();
+    let quoted = |source: &'static str| source.split('"').skip(1).step_by(2);
+    let quoted: Vec<&str> = FAMILIES.into_iter().flat_map(quoted).collect();
     same("metrics", &page, &families(&quoted.join(" ")))
 }
 

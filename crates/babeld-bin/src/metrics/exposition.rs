@@ -5,6 +5,7 @@
 
 use super::families::{Families, count, flag, float, labelled};
 use super::numbers::{MAX_NEIGHBOURS, Numbers};
+use super::quality;
 use babel_core::auth::AuthFailure;
 use babel_core::policy::ChangeReason;
 use babel_core::view::NeighbourView;
@@ -23,7 +24,9 @@ pub fn families(numbers: &Numbers) -> Vec<MetricFamily> {
     node(&mut all, numbers);
     interfaces(&mut all, numbers);
     neighbours(&mut all, numbers);
+    quality::quality(&mut all, numbers);
     routes(&mut all, numbers);
+    quality::tests(&mut all, numbers);
     packets(&mut all, numbers);
     engine(&mut all, numbers);
     kernel(&mut all, numbers);

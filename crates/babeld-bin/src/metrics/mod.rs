@@ -9,6 +9,7 @@
 
 mod families;
 mod http;
+mod quality;
 
 pub mod exposition;
 pub mod numbers;

@@ -1,8 +1,9 @@
 //! What the tables and counters say at the moment of a scrape: plain numbers, no names.
 
 use crate::local::{Identity, LinkNames, LocalCounters};
-use crate::node::{InterfaceView, KernelCounters, Node};
+use crate::node::{InterfaceView, KernelCounters, Node, TestCounters};
 use babel_core::view::{Counters, NeighbourView, RouteCounts};
+use qos_ranker::{Source, Standing};
 use std::time::SystemTime;
 
 /// Neighbours with series of their own. More are counted and left out: what strangers on a link
@@ -41,6 +42,10 @@ pub struct Numbers {
     pub neighbours: Vec<(String, NeighbourView)>,
     /// All neighbours.
     pub neighbour_count: usize,
+    /// How up to [`MAX_NEIGHBOURS`] neighbours stand for all destinations.
+    pub standings: Vec<Standing>,
+    /// What speed tests did.
+    pub tests: TestCounters,
     /// Routes by state.
     pub routes: RouteCounts,
     /// Routes of our own.
@@ -81,6 +86,8 @@ impl Numbers {
                 .collect(),
             interfaces,
             neighbour_count,
+            standings: standings(node),
+            tests: node.test_counters(),
             routes: engine.route_counts(),
             xroutes: engine.xroutes().count(),
             counters: engine.counters().clone(),
@@ -93,4 +100,12 @@ impl Numbers {
                 .as_secs_f64(),
         }
     }
+}
+
+/// One for each neighbour: not what is known for one prefix or of a link alone.
+fn standings(node: &dyn Node) -> Vec<Standing> {
+    let all = node.quality().into_iter();
+    let for_all =
+        |one: &Standing| one.scope.is_none() && one.source.as_ref().is_none_or(Source::ranks);
+    all.filter(for_all).take(MAX_NEIGHBOURS).collect()
 }

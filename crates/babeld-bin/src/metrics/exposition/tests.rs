@@ -1,8 +1,9 @@
 use super::*;
 use crate::local::{Identity, LocalCounters};
-use crate::node::{InterfaceView, KernelCounters};
+use crate::node::{InterfaceView, KernelCounters, TestCounters};
 use babel_core::types::{LinkId, Metric, NeighbourId, RouterId};
 use babel_core::view::{Counters, RouteCounts};
+use qos_ranker::{Band, Loss, Peer, Quality, RankStep, Rate, Source, Standing};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -22,6 +23,32 @@ fn neighbour(id: u32) -> NeighbourView {
         routes: 3,
         hello_age: Some(Duration::from_millis(1500)),
         ihu_age: None,
+    }
+}
+
+fn standing(id: u32) -> Standing {
+    Standing {
+        peer: Peer {
+            interface: "eth0".into(),
+            address: neighbour(id).address,
+        },
+        scope: None,
+        band: Band::Failing,
+        rank: Some(RankStep::LAST),
+        score: None,
+        quality: Quality {
+            download: Some(Rate::from_bps(48_000_000)),
+            upload: None,
+            latency: Some(Duration::from_millis(20)),
+            loss: Some(Loss::from_ppm(2500)),
+        },
+        age: Some(Duration::from_secs(90)),
+        valid_for: Duration::ZERO,
+        confidence: 50,
+        samples: 1,
+        source: Some(Source::Outside),
+        pinned: None,
+        note: None,
     }
 }
 
@@ -45,6 +72,13 @@ fn numbers(neighbours: u32) -> Numbers {
             .map(|id| ("eth0".into(), neighbour(id)))
             .collect(),
         neighbour_count: neighbours as usize + 7,
+        standings: (0..neighbours).map(standing).collect(),
+        tests: TestCounters {
+            run: 5,
+            skipped: 4,
+            failed: 3,
+            bytes: 2_000_000_000,
+        },
         routes: RouteCounts {
             selected: 1,
             feasible: 2,
@@ -77,6 +111,16 @@ fn families_say_what_the_numbers_say() {
         "babel_neighbour_hello_reach_ratio{interface=\"eth0\",address=\"fe80::\"} 0.25",
         "babel_neighbour_hello_age_seconds{interface=\"eth0\",address=\"fe80::\"} 1.5",
         "babel_neighbours 8",
+        "babel_neighbour_download_bytes_per_second{interface=\"eth0\",address=\"fe80::\"} 6000000",
+        "babel_neighbour_quality_latency_seconds{interface=\"eth0\",address=\"fe80::\"} 0.02",
+        "babel_neighbour_loss_ratio{interface=\"eth0\",address=\"fe80::\"} 0.0025",
+        "babel_neighbour_measurement_age_seconds{interface=\"eth0\",address=\"fe80::\"} 90",
+        "babel_neighbour_band{interface=\"eth0\",address=\"fe80::\"} 2",
+        "babel_neighbour_rank{interface=\"eth0\",address=\"fe80::\"} 255",
+        "babel_speedtests_total{result=\"run\"} 5",
+        "babel_speedtests_total{result=\"skipped\"} 4",
+        "babel_speedtests_total{result=\"failed\"} 3",
+        "babel_speedtest_bytes_total 2000000000",
         "babel_routes{state=\"retracted\"} 4",
         "babel_routes_overridden 6",
         "babel_tlvs_received_total{kind=\"update\"} 7",
@@ -89,6 +133,7 @@ fn families_say_what_the_numbers_say() {
     }
     // What is not known has no series.
     assert!(!text.contains("babel_neighbour_ihu_age_seconds"), "{text}");
+    assert!(!text.contains("babel_neighbour_upload"), "{text}");
 }
 
 #[test]
