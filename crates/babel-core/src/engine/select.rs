@@ -59,6 +59,20 @@ impl<A: Copy, K: Ord + Copy> Judgement<A, K> {
     }
 }
 
+/// The candidate to use now, and if that is a move of our own will, how and why.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    index: usize,
+    moved: Option<(Move, ChangeReason)>,
+}
+
+impl Choice {
+    const fn of(index: usize) -> Self {
+        let moved = None;
+        Self { index, moved }
+    }
+}
+
 impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
     /// Gathers the candidates of a prefix and has the policy judge them. Retracted, unreachable
     /// and filtered routes are no candidates, nor what the kernel cannot hold, nor an originator
@@ -125,7 +139,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             };
             self.select(now, id, choice, &judgement);
             if !own {
-                self.want_better(now, id, &judgement);
+                self.want_better(now, id, &judgement, choice.map(|choice| choice.index));
             }
         }
         self.judgement = judgement;
@@ -151,41 +165,36 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             .is_some_and(|own| self.allow_duplicates.is_none_or(|from| own.metric < from))
     }
 
-    /// The candidate to use now, and why if that is a voluntary move.
+    /// The candidate to use now; `None` if there is none.
     fn choose(
         &mut self,
         now: Instant,
         id: PrefixId,
         judgement: &Judgement<X::Attr, P::Key>,
-    ) -> Option<(usize, Option<ChangeReason>)> {
+    ) -> Option<Choice> {
         let (best, best_key) = judgement.best(true)?;
         let Some((incumbent, incumbent_key)) = judgement.incumbent() else {
-            return Some((best, None));
+            return Some(Choice::of(best));
         };
         self.schedule_crossings(now, id, judgement, incumbent);
-        let reason = Some(self.policy.reason(&incumbent_key, &best_key));
-        let mut better_step = false;
-        let choice = if best == incumbent {
-            (incumbent, None)
-        } else {
-            match self.policy.when(&incumbent_key, &best_key) {
-                Move::AtOnce => (best, reason),
-                Move::WhenSmoothed if crossed(judgement, incumbent, best) => (best, reason),
-                Move::WhenSmoothed => (incumbent, None),
-                Move::AfterHold => {
-                    better_step = true;
-                    if self.hold_over(now, id, judgement, best) {
-                        (best, reason)
-                    } else {
-                        (incumbent, None)
-                    }
-                }
-            }
-        };
-        if !better_step {
-            self.end_wait(id);
+        self.follow_better(now, id, judgement, &incumbent_key);
+        if best == incumbent {
+            return Some(Choice::of(incumbent));
         }
-        Some(choice)
+        let how = self.policy.when(&incumbent_key, &best_key);
+        let due = match how {
+            Move::AtOnce => true,
+            Move::WhenSmoothed => crossed(judgement, incumbent, best),
+            Move::AfterHold => self.hold_over(now, id, judgement, best),
+        };
+        if !due {
+            return Some(Choice::of(incumbent));
+        }
+        let reason = self.policy.reason(&incumbent_key, &best_key);
+        Some(Choice {
+            index: best,
+            moved: Some((how, reason)),
+        })
     }
 
     /// Puts a choice into effect.
@@ -193,15 +202,17 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         &mut self,
         now: Instant,
         id: PrefixId,
-        choice: Option<(usize, Option<ChangeReason>)>,
+        choice: Option<Choice>,
         judgement: &Judgement<X::Attr, P::Key>,
     ) {
-        let chosen = choice.and_then(|(index, _)| judgement.at(index)).copied();
+        let chosen = choice
+            .and_then(|choice| judgement.at(choice.index))
+            .copied();
         let best_metric = judgement.eligible(true).chain(judgement.eligible(false));
         let best_metric = best_metric
             .filter_map(|(i, _)| Some(judgement.at(i)?.metric))
             .min();
-        let key = choice.and_then(|(index, _)| judgement.key(index));
+        let key = choice.and_then(|choice| judgement.key(choice.index));
         let penalty = key.map_or(Metric::ZERO, |key| self.policy.penalty(&key));
         let Some(entry) = self.table.get_mut(id) else {
             return;
@@ -226,9 +237,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
             (Some(_), None) => self.selected -= 1,
             (Some(_), Some(_)) | (None, None) => {}
         }
-        let voluntary = choice.and_then(|(_, reason)| reason);
-        let reason = match (voluntary, old) {
-            (Some(reason), _) => reason,
+        let moved = choice.and_then(|choice| choice.moved);
+        let reason = match (moved, old) {
+            (Some((_, reason)), _) => reason,
             (None, None) => ChangeReason::Metric,
             (None, Some(old)) => self.loss_reason(id, old, judgement),
         };
@@ -236,7 +247,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         if let Some(count) = self.counters.route_changes.get_mut(reason.index()) {
             *count += 1;
         }
-        self.remember_move(now, id, voluntary.is_some());
+        self.remember_move(now, id, new, moved.map(|(how, _)| how));
         self.settle_smoothed(now, id, chosen.as_ref(), old.is_none());
         self.mark_fib(id);
         for neighbour in [old, new].into_iter().flatten() {

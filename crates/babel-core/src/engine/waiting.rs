@@ -33,15 +33,17 @@ const GUARD_TIME: Duration = Duration::from_secs(1);
 /// What a prefix waits for. Kept only while there is something to remember.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Waiting {
-    /// Since when a candidate of a better step stood, without a break.
+    /// Since when a candidate of a better step stood, feasible or not, without a break.
     better_since: Option<Instant>,
-    /// Since when the preferred candidate was unfeasible, without a break.
-    preferred_since: Option<Instant>,
     /// Voluntary moves, for the hold time.
     doublings: u32,
     last_move: Option<Instant>,
     /// The next request for a new seqno, and the gap after it.
     request_at: Option<(Instant, Duration)>,
+    /// Who was asked last, and when.
+    asked: Option<(NeighbourId, Instant)>,
+    /// The neighbour of a better step whose route would be in use if it were feasible.
+    preferred: Option<NeighbourId>,
     /// Until then the answer to a request has the right of way.
     guarded_until: Option<Instant>,
     /// When a chore will look at the prefix again.
@@ -52,7 +54,6 @@ impl Waiting {
     /// Whether nothing is left to remember.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.better_since.is_none()
-            && self.preferred_since.is_none()
             && self.doublings_at(now) == 0
             && self.request_at.is_none_or(|(at, gap)| now > at + gap)
             && self.look_at.is_none_or(|at| at < now)
@@ -67,7 +68,28 @@ impl Waiting {
 }
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
-    /// Whether a better step has stood for long enough; begins the wait if it has not begun.
+    /// Notes since when a better step than the incumbent's stands. One that is unfeasible counts:
+    /// its time runs while it is asked for, so that its answer is taken at once.
+    pub(super) fn follow_better(
+        &mut self,
+        now: Instant,
+        id: PrefixId,
+        judgement: &Judgement<X::Attr, P::Key>,
+        incumbent: &P::Key,
+    ) {
+        let better = |(_, key): (usize, P::Key)| {
+            key < *incumbent && self.policy.when(incumbent, &key) != Move::WhenSmoothed
+        };
+        let all = judgement.eligible(true).chain(judgement.eligible(false));
+        if all.into_iter().any(better) {
+            let waiting = self.waiting.entry(id).or_default();
+            waiting.better_since.get_or_insert(now);
+        } else if let Some(waiting) = self.waiting.get_mut(&id) {
+            waiting.better_since = None;
+        }
+    }
+
+    /// Whether a better step has stood for long enough; if not, it is looked at when it will have.
     pub(super) fn hold_over(
         &mut self,
         now: Instant,
@@ -76,22 +98,12 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         best: usize,
     ) -> bool {
         let hold = self.hold_time(now, id, judgement, best);
-        let waiting = self.waiting.entry(id).or_default();
-        // A candidate that was asked for stood while it was unfeasible: its answer is taken at once.
-        let since = waiting.preferred_since.unwrap_or(now);
-        let since = *waiting.better_since.get_or_insert(since);
+        let since = self.better_since(id).unwrap_or(now);
         let over = now >= since + hold;
         if !over {
             self.look_again(now, id, since + hold);
         }
         over
-    }
-
-    /// No better step stands any more.
-    pub(super) fn end_wait(&mut self, id: PrefixId) {
-        if let Some(waiting) = self.waiting.get_mut(&id) {
-            waiting.better_since = None;
-        }
     }
 
     /// How long a better step must stand for this prefix: longer the more it moved of late.
@@ -160,18 +172,36 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         }
     }
 
-    pub(super) fn remember_move(&mut self, now: Instant, id: PrefixId, voluntary: bool) {
-        if let Some(waiting) = self.waiting.get_mut(&id) {
+    /// The selected route changed: to whose, and how if it was of our own will. A better step
+    /// begins to stand anew, longer if the move was for one.
+    pub(super) fn remember_move(
+        &mut self,
+        now: Instant,
+        id: PrefixId,
+        to: Option<NeighbourId>,
+        how: Option<Move>,
+    ) {
+        let stepped = matches!(how, Some(Move::AtOnce | Move::AfterHold));
+        if stepped {
+            self.waiting.entry(id).or_default();
+        }
+        let Some(waiting) = self.waiting.get_mut(&id) else {
+            return;
+        };
+        waiting.better_since = None;
+        waiting.guarded_until = None;
+        waiting.preferred = None;
+        // A metric that wanders between other neighbours is no reason to ask more often.
+        let answered = waiting.asked.is_some_and(|(asked, _)| Some(asked) == to);
+        if how != Some(Move::WhenSmoothed) || answered {
             waiting.request_at = None;
-            waiting.guarded_until = None;
-            waiting.preferred_since = None;
-            let held = waiting.better_since.take().is_some();
-            if voluntary && held {
-                waiting.doublings = (waiting.doublings_at(now) + 1).min(MAX_DOUBLINGS);
-                waiting.last_move = Some(now);
-            } else if waiting.doublings_at(now) == 0 {
-                self.waiting.remove(&id);
-            }
+            waiting.asked = None;
+        }
+        if stepped {
+            waiting.doublings = (waiting.doublings_at(now) + 1).min(MAX_DOUBLINGS);
+            waiting.last_move = Some(now);
+        } else if waiting.doublings_at(now) == 0 && waiting.request_at.is_none() {
+            self.waiting.remove(&id);
         }
     }
 
@@ -182,12 +212,9 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         now: Instant,
         id: PrefixId,
         judgement: &Judgement<X::Attr, P::Key>,
+        chosen: Option<usize>,
     ) {
-        let starving = self
-            .table
-            .get(id)
-            .is_some_and(|entry| entry.selected.is_none());
-        if starving {
+        let Some(used) = chosen else {
             let mut wanted = false;
             for (index, _) in judgement.eligible(false) {
                 if let Some(candidate) = judgement.at(index).copied() {
@@ -199,38 +226,69 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
                 self.advance_request(now, id);
             }
             return;
+        };
+        if let Some(waiting) = self.waiting.get_mut(&id) {
+            waiting.preferred = None;
         }
         let preferred = judgement.best(false).and_then(|(index, key)| {
-            let (incumbent, incumbent_key) = judgement.incumbent()?;
-            (key < incumbent_key).then_some((index, incumbent, key, incumbent_key))
+            let used_key = judgement.key(used)?;
+            (key < used_key).then(|| (index, key, self.policy.when(&used_key, &key)))
         });
-        let Some((index, incumbent, key, incumbent_key)) = preferred else {
-            if let Some(waiting) = self.waiting.get_mut(&id) {
-                waiting.preferred_since = None;
-            }
+        let Some((index, key, how)) = preferred else {
             return;
         };
-        let due = match self.policy.when(&incumbent_key, &key) {
+        let due = match how {
             Move::AtOnce => true,
-            Move::WhenSmoothed => crossed(judgement, incumbent, index),
-            Move::AfterHold => {
-                let hold = self.hold_time(now, id, judgement, index);
-                let waiting = self.waiting.entry(id).or_default();
-                let since = *waiting.preferred_since.get_or_insert(now);
-                if now < since + hold {
-                    self.look_again(now, id, since + hold);
-                }
-                now >= since + hold
-            }
+            Move::WhenSmoothed => crossed(judgement, used, index),
+            Move::AfterHold => self.hold_over(now, id, judgement, index),
         };
         if let Some(candidate) = judgement.at(index).copied().filter(|_| due) {
-            self.want_seqno_from(now, id, candidate.neighbour, PATIENT_REQUEST_GAP);
+            let neighbour = candidate.neighbour;
+            if how != Move::WhenSmoothed {
+                self.prefer(now, id, judgement, (neighbour, key));
+            }
+            self.want_seqno_from(now, id, neighbour, PATIENT_REQUEST_GAP);
             self.advance_request(now, id);
         }
     }
 
-    /// An unfeasible update for the selected route was ignored: ask for a new seqno.
+    /// A neighbour of a better step is to be asked. If it was another's turn before that is out of
+    /// the question now, it need not wait for as long as that one was silent. One no better than
+    /// the other but for its metric does wait: metrics wander.
+    fn prefer(
+        &mut self,
+        now: Instant,
+        id: PrefixId,
+        judgement: &Judgement<X::Attr, P::Key>,
+        (neighbour, key): (NeighbourId, P::Key),
+    ) {
+        let waiting = self.waiting.entry(id).or_default();
+        waiting.preferred = Some(neighbour);
+        let Some((asked, last)) = waiting.asked.filter(|(asked, _)| *asked != neighbour) else {
+            return;
+        };
+        let rival = judgement.eligible(false).find(|(index, _)| {
+            let rival = judgement.at(*index);
+            rival.is_some_and(|candidate| candidate.neighbour == asked)
+        });
+        if rival.is_some_and(|(_, rival)| self.policy.when(&rival, &key) == Move::WhenSmoothed) {
+            return;
+        }
+        let at = match rival {
+            Some(_) => now.max(last + PATIENT_REQUEST_GAP),
+            None => now,
+        };
+        waiting.request_at = Some((at, PATIENT_REQUEST_GAP));
+        self.look_again(now, id, at);
+    }
+
+    /// An unfeasible update for the selected route was ignored: ask for a new seqno, unless a
+    /// preferred neighbour is being asked already. The incumbent must not use up its turn.
     pub(super) fn want_seqno(&mut self, now: Instant, id: PrefixId, neighbour: NeighbourId) {
+        let waiting = self.waiting.get(&id);
+        if waiting.is_some_and(|waiting| waiting.preferred.is_some()) {
+            return;
+        }
         self.want_seqno_from(now, id, neighbour, PATIENT_REQUEST_GAP);
         self.advance_request(now, id);
     }
@@ -246,7 +304,11 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         let waiting = self.waiting.entry(id).or_default();
         let (at, _) = *waiting.request_at.get_or_insert((now, first_gap));
         if at <= now {
-            waiting.guarded_until = Some(now + GUARD_TIME);
+            waiting.asked = Some((neighbour, now));
+            let selected = self.table.get(id).and_then(|entry| entry.selected);
+            waiting.guarded_until = selected
+                .filter(|selected| *selected != neighbour)
+                .map(|_| now + GUARD_TIME);
             self.originate_request(now, id, neighbour);
         }
     }

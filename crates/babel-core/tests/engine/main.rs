@@ -15,6 +15,7 @@ mod hellos;
 mod hostile;
 mod links;
 mod penalty;
+mod preferred;
 mod private;
 mod ranked;
 mod refilter;

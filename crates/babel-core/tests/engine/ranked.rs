@@ -125,6 +125,20 @@ impl Bench<(), Ranked> {
         self.drain();
     }
 
+    /// Requests for a new seqno since `since`: when, to whom, for which.
+    pub(crate) fn seqno_requests(
+        &self,
+        since: babel_core::time::Instant,
+    ) -> Vec<(Duration, babel_core::wire::Destination, u16)> {
+        let asked = self.sent.iter().filter(|sent| sent.at >= since);
+        asked
+            .filter_map(|sent| match sent.said {
+                Said::SeqnoRequest { seqno, .. } => Some((sent.at.since(since), sent.to, seqno.0)),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// What was told of a prefix on a link since `since`: seqno and metric.
     pub(crate) fn told(
         &self,
