@@ -264,3 +264,90 @@ fn a_node_that_ranks_nobody_says_so() {
         assert_eq!(shown(&server.path, &["-j", "show", topic]), "[]\n");
     }
 }
+
+/// A node that tests when asked to, and how the test goes, step by step.
+fn testing(steps: Vec<TestView>) -> TestNode {
+    let mut node = node();
+    node.tests = vec![failed()];
+    node.to_come = steps.into();
+    node
+}
+
+fn phase(phase: Phase) -> TestView {
+    let rate = Rate::from_bps(8_000_000);
+    TestView {
+        state: TestState::Running { phase, rate },
+        ..running()
+    }
+}
+
+const RUN: [&str; 6] = [
+    "speedtest",
+    "run",
+    "--neighbour",
+    "fe80::2",
+    "--interface",
+    "eth0",
+];
+
+#[test]
+fn a_test_by_hand_is_followed_to_its_result() {
+    let steps = || vec![phase(Phase::Connect), phase(Phase::Download), done()];
+    let server = Background::serve(move || testing(steps()));
+    assert_eq!(
+        shown(&server.path, &RUN),
+        "1.5 s: download, 1.5 MB spent\n\
+         through   fe80::2%eth0, target paris\n\
+         download  48 Mbit/s\n\
+         upload    12 Mbit/s\n\
+         latency   20.4 ms idle, 85.0 ms under load\n\
+         loss      0.2 %\n\
+         spent     60 MB of 100 MB in 8.0 s; the rates were steady before a limit was reached\n\
+         pinned    upload only: what came back came by the far side's choice; see `probe-prefix` \
+         in babeld(8)\n\
+         sure      95 %\n"
+    );
+    let server = Background::serve(move || testing(steps()));
+    let line = [&RUN[..], &["--target", "paris"]].concat();
+    let result = json(&server.path, &line);
+    assert_eq!(result["state"], "done");
+    assert_eq!(result["download_bits_per_second"], 48_000_000);
+}
+
+#[test]
+fn a_test_that_fails_or_cannot_begin_is_a_failure() {
+    let fails = || {
+        let end = TestView {
+            id: 9,
+            target: "paris".into(),
+            ..failed()
+        };
+        testing(vec![phase(Phase::Connect), end])
+    };
+    let server = Background::serve(fails);
+    let output = babelctl(&server.path, &RUN);
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(output.status.code(), Some(1), "{out}{err}");
+    assert!(out.contains("spent     0 B of 100 MB"), "{out}");
+    assert!(!out.contains("download  "), "{out}");
+    assert_eq!(
+        err,
+        "babelctl: the test failed: connect: refused by 192.0.2.1:6698\n"
+    );
+
+    let server = Background::serve(|| testing(Vec::new()));
+    let output = babelctl(&server.path, &RUN);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(err, "babelctl: not begun: there is no such neighbour\n");
+
+    // The port is read-only.
+    let port = server.port.to_string();
+    let output = babelctl(Path::new(&port), &RUN);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("its socket is read-only"), "{err}");
+}

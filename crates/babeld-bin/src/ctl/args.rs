@@ -1,8 +1,9 @@
 //! The command line of `babelctl`.
 //!
-//! Options may stand before or after the command; what follows `lab` or `raw` is not ours to
-//! understand.
+//! Options may stand before or after the command; what follows `lab`, `raw` or `speedtest` is not
+//! this file's to understand.
 
+use super::speedtest::Wish;
 use babel_core::prefix::{Prefix, RouteKey};
 use lexopt::prelude::{Long, Short, Value};
 use std::ffi::OsString;
@@ -108,6 +109,8 @@ pub enum Invocation {
     },
     /// `check-config`.
     CheckConfig(Vec<OsString>),
+    /// `speedtest run`.
+    Speedtest(Socket, Wish),
     /// `lab`.
     Lab(Vec<String>),
 }
@@ -119,6 +122,13 @@ pub struct UsageError(String);
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl UsageError {
+    /// What was not understood, in a sentence.
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
     }
 }
 
@@ -145,7 +155,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
             Short('h') | Long("help") => return Ok(Invocation::Help),
             Short('V') | Long("version") => return Ok(Invocation::Version),
             Value(word) => {
-                let verbatim = words.is_empty() && (word == "lab" || word == "raw");
+                let own = ["lab", "raw", "speedtest"];
+                let verbatim = words.is_empty() && own.iter().any(|name| word == *name);
                 words.push(word);
                 if verbatim {
                     words.extend(parser.raw_args()?);
@@ -177,6 +188,7 @@ fn command(words: Vec<OsString>, socket: Socket, json: bool) -> Result<Invocatio
             }
             Ok(Invocation::CheckConfig(files))
         }
+        "speedtest" => speedtest(words, socket, json),
         "show" => show(&text(words)?, socket, json),
         "explain" => explain(&text(words)?, socket, json),
         "monitor" => match text(words)?.as_slice() {
@@ -205,6 +217,25 @@ fn reload(words: Vec<OsString>, socket: Socket, flag: bool) -> Result<Invocation
             dry_run: true,
         }),
         [word, ..] => usage(format!("reload: what is `{word}`? It takes --dry-run")),
+    }
+}
+
+fn speedtest(
+    mut words: impl Iterator<Item = OsString>,
+    socket: Socket,
+    json: bool,
+) -> Result<Invocation, UsageError> {
+    match words.next() {
+        Some(word) if word == "run" => {
+            let wish = Wish::parse(words)?;
+            let json = json || wish.json;
+            Ok(Invocation::Speedtest(socket, Wish { json, ..wish }))
+        }
+        Some(word) => usage(format!(
+            "speedtest: what is `{}`? It takes `run`",
+            word.to_string_lossy()
+        )),
+        None => usage("speedtest: what to do? `run`"),
     }
 }
 
@@ -277,97 +308,4 @@ fn usage<T>(text: impl Into<String>) -> Result<T, UsageError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Result<Invocation, UsageError> {
-        parse(line.split_whitespace().map(OsString::from))
-    }
-
-    #[test]
-    fn options_stand_before_or_after_the_command() {
-        let routes = |socket, json| Ok(Invocation::Show(socket, Topic::Routes, json));
-        assert_eq!(read("show routes"), routes(Socket::Usual, false));
-        assert_eq!(
-            read("-s 33123 show routes -j"),
-            routes(Socket::Port(33123), true)
-        );
-        assert_eq!(
-            read("show -s /run/b.sock -j routes"),
-            routes(Socket::Path("/run/b.sock".into()), true)
-        );
-        // A number too large to be a port is a file's name.
-        assert_eq!(
-            read("show routes -s 99999"),
-            routes(Socket::Path("99999".into()), false)
-        );
-    }
-
-    #[test]
-    fn a_prefix_is_checked_and_made_canonical_before_it_is_sent() {
-        let explain = |line: &str| Ok(Invocation::Explain(Socket::Usual, line.into(), false));
-        assert_eq!(
-            read("explain 10.1.2.3/8"),
-            explain("json explain 10.0.0.0/8")
-        );
-        assert_eq!(
-            read("explain ::/0 from fd00::1/8"),
-            explain("json explain ::/0 from fd00::/8")
-        );
-        let address = "fe80::1".parse().ok();
-        for (line, who) in [
-            ("explain neighbour fe80::1", address),
-            ("explain neighbor fe80::1%eth0", address),
-            ("explain neighbour all", None),
-        ] {
-            let wanted = Invocation::Diagnose(Socket::Usual, who, false);
-            assert_eq!(read(line), Ok(wanted), "{line}");
-        }
-        for bad in [
-            "explain",
-            "explain neighbour",
-            "explain neighbour bob",
-            "explain nonsense",
-            "explain 10.0.0.0/8 from ::/0",
-            "explain 10.0.0.0/8 via x",
-        ] {
-            assert!(read(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn what_follows_lab_and_raw_is_passed_on_as_it_is() {
-        assert_eq!(
-            read("lab run diamond --no-prices -j"),
-            Ok(Invocation::Lab(
-                ["run", "diamond", "--no-prices", "-j"]
-                    .map(String::from)
-                    .into()
-            ))
-        );
-        assert_eq!(
-            read("-s 1 raw interface eth0 rxcost 9"),
-            Ok(Invocation::Raw(
-                Socket::Port(1),
-                "interface eth0 rxcost 9".into()
-            ))
-        );
-    }
-
-    #[test]
-    fn a_wrong_command_line_names_its_fault() {
-        for (line, fault) in [
-            ("", "missing"),
-            ("frob", "`frob`"),
-            ("show", "neighbours"),
-            ("show frobs", "`frobs`"),
-            ("show routes now", "`now`"),
-            ("--frob", "--frob"),
-            ("check-config", "files"),
-            ("-s", "-s"),
-        ] {
-            let error = read(line).expect_err(line).to_string();
-            assert!(error.contains(fault), "{line:?}: {error}");
-        }
-    }
-}
+mod tests;

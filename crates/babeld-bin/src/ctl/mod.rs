@@ -12,11 +12,13 @@ mod monitor;
 mod output;
 mod show;
 mod show_quality;
+mod speedtest;
 mod table;
 
 pub use args::{Invocation, Socket, Topic, UsageError, parse};
 pub use connection::Connection;
 pub use output::Output;
+pub use speedtest::Wish;
 
 use crate::local::{explain::Document, json, quality};
 use anyhow::{Context, Result, bail};
@@ -37,6 +39,8 @@ usage: babelctl [-s PATH|PORT] [-j] COMMAND
   raw LINE...                                 send one line as it is: a statement, for example
   reload [--dry-run]                          read the configuration again and apply what changed
   check-config FILE...                        read configuration files and touch nothing
+  speedtest run --neighbour ADDRESS --interface NAME [--target NAME]
+                                              have babeld test its way through a neighbour now
   lab run|up|exec|down|list ...               small networks on this machine; see `babelctl lab`
 
   -s, --socket PATH|PORT   the daemon's unix socket, or its port on [::1]. Without it:
@@ -100,6 +104,7 @@ pub fn run<W: Write>(invocation: Invocation, output: &mut Output<W>) -> Result<E
         Invocation::Monitor(socket, json) => {
             monitor::run(&mut Connection::open(&socket)?, json, output)?;
         }
+        Invocation::Speedtest(socket, wish) => return speedtest::run(&socket, &wish, output),
         Invocation::Raw(socket, line) => return raw(&socket, &line, output),
         Invocation::Reload { socket, dry_run } => reload(&socket, dry_run, output)?,
     }
