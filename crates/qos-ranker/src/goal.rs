@@ -91,9 +91,20 @@ impl Goals {
 
     /// The goal that counts for a destination; `None` if there is none.
     pub fn for_destination(&self, destination: &Prefix) -> Option<&Goal> {
-        let covers = |goal: &&Goal| goal.prefix.is_none_or(|prefix| prefix.covers(destination));
-        let decides = self.statements.iter().find(covers)?;
-        (!decides.quality.is_empty()).then_some(decides)
+        self.at(self.place(destination)?)
+    }
+
+    /// Where the goal for a destination stands.
+    pub(crate) fn place(&self, destination: &Prefix) -> Option<usize> {
+        let covers = |goal: &Goal| goal.prefix.is_none_or(|prefix| prefix.covers(destination));
+        let place = self.statements.iter().position(covers)?;
+        self.at(place)
+            .filter(|goal| !goal.quality.is_empty())
+            .map(|_| place)
+    }
+
+    pub(crate) fn at(&self, place: usize) -> Option<&Goal> {
+        self.statements.get(place)
     }
 
     /// The goal for all destinations that no other is for; `None` if there is none.

@@ -9,15 +9,24 @@
 #![warn(missing_docs)]
 
 mod band;
+mod entry;
+mod estimate;
 mod goal;
+mod history;
 mod key;
 mod limit;
 mod measurement;
+mod moment;
 mod policy;
 mod price_step;
+mod ranker;
+mod ranking;
+mod ranks;
 mod report;
+mod ring;
 mod score;
 mod standing;
+mod state;
 
 pub use band::Band;
 pub use goal::{Goal, Goals, InvalidPrefer, Prefer};
@@ -26,6 +35,9 @@ pub use limit::{MaxPrice, MaxPrices};
 pub use measurement::{InvalidLoss, InvalidRate, Loss, Quality, Rate};
 pub use policy::QosPolicy;
 pub use price_step::{PriceScale, PriceStep};
+pub use ranker::Ranker;
+pub use ranks::Ranks;
 pub use report::{Peer, Pinned, Report, Source};
 pub use score::{RankStep, Score};
 pub use standing::Standing;
+pub use state::{InvalidState, Restored};

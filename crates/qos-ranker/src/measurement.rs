@@ -36,6 +36,24 @@ pub(crate) enum Component {
     Loss,
 }
 
+impl Component {
+    pub(crate) const ALL: [Self; 4] = [Self::Download, Self::Upload, Self::Latency, Self::Loss];
+
+    /// Whether more of it is better.
+    pub(crate) const fn more_is_better(self) -> bool {
+        matches!(self, Self::Download | Self::Upload)
+    }
+
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Download => "download",
+            Self::Upload => "upload",
+            Self::Latency => "latency",
+            Self::Loss => "loss",
+        }
+    }
+}
+
 /// The text was not a rate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("a rate is a number of bits per second, with K, M or G for thousands, as in 20M or 1.5G")]
@@ -164,31 +182,23 @@ impl Quality {
         *self == Self::NONE
     }
 
-    /// One component in its own small unit: bits per second, microseconds, parts per million.
-    pub(crate) fn component(&self, component: Component) -> Option<u64> {
-        match component {
-            Component::Download => self.download.map(Rate::bps),
-            Component::Upload => self.upload.map(Rate::bps),
-            Component::Latency => self
-                .latency
-                .map(|latency| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX)),
-            Component::Loss => self.loss.map(|loss| loss.ppm().into()),
-        }
+    /// For people: as [`fmt::Display`], with rates of three significant digits.
+    pub fn rounded(self) -> impl fmt::Display {
+        RoundedQuality(self)
     }
-}
 
-impl fmt::Display for Quality {
-    /// As in the configuration: `download 20M upload 5M latency 12.5 loss 0.5`; empty if nothing
-    /// is there. Latency is in milliseconds, of which the third place is the last shown.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        write_rate: impl Fn(Rate, &mut fmt::Formatter<'_>) -> fmt::Result,
+    ) -> fmt::Result {
         let mut gap = "";
-        if let Some(rate) = self.download {
-            write!(f, "download {rate}")?;
-            gap = " ";
-        }
-        if let Some(rate) = self.upload {
-            write!(f, "{gap}upload {rate}")?;
-            gap = " ";
+        for (name, rate) in [("download", self.download), ("upload", self.upload)] {
+            if let Some(rate) = rate {
+                write!(f, "{gap}{name} ")?;
+                write_rate(rate, f)?;
+                gap = " ";
+            }
         }
         if let Some(latency) = self.latency {
             write!(f, "{gap}latency ")?;
@@ -200,6 +210,49 @@ impl fmt::Display for Quality {
             Some(loss) => write!(f, "{gap}loss {loss}"),
             None => Ok(()),
         }
+    }
+
+    /// One component in its own small unit: bits per second, microseconds, parts per million.
+    pub(crate) fn component(&self, component: Component) -> Option<u64> {
+        match component {
+            Component::Download => self.download.map(Rate::bps),
+            Component::Upload => self.upload.map(Rate::bps),
+            Component::Latency => self
+                .latency
+                .map(|latency| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX)),
+            Component::Loss => self.loss.map(|loss| loss.ppm().into()),
+        }
+    }
+
+    /// The inverse of [`Quality::component`].
+    pub(crate) fn set_component(&mut self, component: Component, value: Option<u64>) {
+        match component {
+            Component::Download => self.download = value.map(Rate),
+            Component::Upload => self.upload = value.map(Rate),
+            Component::Latency => self.latency = value.map(Duration::from_micros),
+            Component::Loss => {
+                let ppm = |value| u32::try_from(value).unwrap_or(u32::MAX);
+                self.loss = value.map(|value| Loss::from_ppm(ppm(value)));
+            }
+        }
+    }
+}
+
+impl fmt::Display for Quality {
+    /// As in the configuration: `download 20M upload 5M latency 12.5 loss 0.5`; empty if nothing
+    /// is there. Latency is in milliseconds, of which the third place is the last shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, |rate, f| fmt::Display::fmt(&rate, f))
+    }
+}
+
+/// See [`Quality::rounded`].
+struct RoundedQuality(Quality);
+
+impl fmt::Display for RoundedQuality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .write(f, |rate, f| fmt::Display::fmt(&rate.rounded(), f))
     }
 }
 

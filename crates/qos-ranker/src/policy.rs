@@ -1,12 +1,18 @@
 //! The selection policy: which routes may be used, and which is best.
 
+use crate::band::Band;
+use crate::goal::{Goals, Prefer};
 use crate::key::QosKey;
 use crate::limit::{MaxPrice, MaxPrices};
 use crate::price_step::PriceScale;
+use crate::ranking::Ranking;
+use crate::ranks::Ranks;
+use crate::score::RankStep;
 use babel_core::policy::{
     Candidate, ChangeReason, MetricKey, Move, SelectionPolicy, Step, Verdict,
 };
 use babel_core::prefix::{Prefix, RouteKey};
+use babel_core::types::Metric;
 use babel_price_tlv::{Price, RoutePrice, Unit};
 use core::fmt;
 
@@ -17,6 +23,8 @@ pub struct QosPolicy {
     unit: Unit,
     require_price: bool,
     max_prices: MaxPrices,
+    prefer: Prefer,
+    ranking: Ranking,
 }
 
 /// Why a route must not be used.
@@ -61,6 +69,42 @@ impl QosPolicy {
     /// no limit). Replaces an earlier one for the same prefix.
     pub fn set_max_price(&mut self, prefix: Option<Prefix>, price: Option<Price>) {
         self.max_prices.set(MaxPrice { prefix, price });
+    }
+
+    /// `prefer`: whether rank or price comes first.
+    pub fn set_prefer(&mut self, prefer: Prefer) {
+        self.prefer = prefer;
+    }
+
+    /// Whether measurements count. Off, which is the default, bands and ranks are all equal.
+    pub fn set_ranking(&mut self, on: bool) {
+        self.ranking.on = on;
+    }
+
+    /// What is known of the neighbours. The newest picture replaces the one before.
+    pub fn set_ranks(&mut self, ranks: Ranks) {
+        self.ranking.ranks = ranks;
+    }
+
+    /// `qos-goal`: all of them.
+    pub fn set_goals(&mut self, goals: Goals) {
+        self.ranking.goals = goals;
+    }
+
+    /// `unproven-penalty`: added to the metric of a route from an unproven or failing band when
+    /// it is announced further, if ranking is on.
+    pub fn set_unproven_penalty(&mut self, penalty: Metric) {
+        self.ranking.unproven_penalty = penalty;
+    }
+
+    /// Whether measurements count.
+    pub const fn ranking(&self) -> bool {
+        self.ranking.on
+    }
+
+    /// What is known of the neighbours.
+    pub const fn ranks(&self) -> &Ranks {
+        &self.ranking.ranks
     }
 
     /// Our unit of account.
@@ -112,37 +156,50 @@ impl SelectionPolicy<RoutePrice> for QosPolicy {
             .filter(|candidate| eligible(candidate))
             .map(|candidate| candidate.attr().cost());
         let scale = PriceScale::new(prices);
+        let begin = verdicts.len();
         verdicts.extend(candidates.iter().map(|candidate| {
             if !eligible(candidate) {
                 return Verdict::Ineligible;
             }
             Verdict::Eligible(QosKey {
+                band: Band::Proven,
+                rank: RankStep::BEST,
                 price_step: scale.step(candidate.attr().cost()),
                 metric: MetricKey::of(candidate),
+                prefer: self.prefer,
                 price: candidate.attr(),
+                evidence: None,
             })
         }));
+        if self.ranking.on {
+            let ours = verdicts.get_mut(begin..).unwrap_or_default();
+            self.ranking.rank(key.dst(), candidates, ours);
+        }
     }
 
-    /// A better price has to stand for the hold time; a better metric moves as in stock babeld.
+    /// A better band is taken at once; a better rank or price has to stand for the hold time; a
+    /// better metric moves as in stock babeld.
     fn when(&self, incumbent: &QosKey, better: &QosKey) -> Move {
-        if incumbent.price_step == better.price_step {
-            Move::WhenSmoothed
-        } else {
-            Move::AfterHold
+        match incumbent.decider(better) {
+            ChangeReason::Goal => Move::AtOnce,
+            ChangeReason::Rank | ChangeReason::Price => Move::AfterHold,
+            _ => Move::WhenSmoothed,
         }
     }
 
     fn reason(&self, incumbent: &QosKey, better: &QosKey) -> ChangeReason {
-        if incumbent.price_step == better.price_step {
-            ChangeReason::Metric
-        } else {
-            ChangeReason::Price
-        }
+        incumbent.decider(better)
     }
 
     fn steps(&self, key: &QosKey) -> Vec<Step> {
-        key.steps()
+        if !self.ranking.on {
+            return key.stock_steps();
+        }
+        key.steps(self.ranking.band_step(key), self.ranking.rank_step(key))
+    }
+
+    fn penalty(&self, key: &QosKey) -> Metric {
+        self.ranking.penalty(key)
     }
 
     fn refusal(&self, key: &RouteKey, candidate: &Candidate<RoutePrice>) -> Option<String> {

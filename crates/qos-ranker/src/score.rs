@@ -104,6 +104,12 @@ impl fmt::Display for RankStep {
     }
 }
 
+/// Whether two values of a component are less than half a step apart: noise.
+pub(crate) fn are_near(component: Component, a: u64, b: u64) -> bool {
+    // These logarithms are not doubled, so that half a step is a quarter of STEP.
+    (height(component, a) - height(component, b)).abs() < STEP / 4
+}
+
 /// A component's logarithm above that of its zero.
 fn height(component: Component, value: u64) -> i64 {
     let offset = match component {
