@@ -232,10 +232,10 @@ fn speedtest(
             Ok(Invocation::Speedtest(socket, Wish { json, ..wish }))
         }
         Some(word) => usage(format!(
-            "speedtest: what is `{}`? It takes `run`",
+            "speedtest: what is `{}`? It takes `run` or `serve`",
             word.to_string_lossy()
         )),
-        None => usage("speedtest: what to do? `run`"),
+        None => usage("speedtest: what to do? `run` or `serve`"),
     }
 }
 

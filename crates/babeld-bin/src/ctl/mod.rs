@@ -13,6 +13,7 @@ mod output;
 mod show;
 mod show_quality;
 mod speedtest;
+mod speedtest_serve;
 mod table;
 
 pub use args::{Invocation, Socket, Topic, UsageError, parse};
@@ -41,6 +42,8 @@ usage: babelctl [-s PATH|PORT] [-j] COMMAND
   check-config FILE...                        read configuration files and touch nothing
   speedtest run --neighbour ADDRESS --interface NAME [--target NAME]
                                               have babeld test its way through a neighbour now
+  speedtest serve ...                         be a server for the speed tests of other nodes; see
+                                              `babelctl speedtest serve --help`
   lab run|up|exec|down|list ...               small networks on this machine; see `babelctl lab`
 
   -s, --socket PATH|PORT   the daemon's unix socket, or its port on [::1]. Without it:
@@ -57,6 +60,14 @@ exit status: 0 done, 1 not done, 2 the command line was not understood
 /// For `lab`, `netns::init` must have been the first thing `main` did, and no thread may have
 /// been started.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // A server, not a client: it has options of its own and asks no daemon.
+    if let [first, second, rest @ ..] = arguments.as_slice()
+        && first == "speedtest"
+        && second == "serve"
+    {
+        return speedtest_serve::main(rest);
+    }
     let invocation = match parse(arguments) {
         Ok(invocation) => invocation,
         Err(error) => {
