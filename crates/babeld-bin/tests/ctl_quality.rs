@@ -351,3 +351,41 @@ fn a_test_that_fails_or_cannot_begin_is_a_failure() {
     assert_eq!(output.status.code(), Some(1));
     assert!(err.contains("its socket is read-only"), "{err}");
 }
+
+#[test]
+fn what_each_neighbour_carries_and_promises_is_counted() {
+    let server = Background::serve(node);
+    let text = shown(&server.path, &["raw", "json usage"]);
+    assert_eq!(
+        text,
+        "{\"address\":\"fe80::2\",\"if\":\"eth0\",\"routes_in_use\":1,\"prefix\":\"10.0.0.0/8\",\
+         \"refmetric\":0,\"metric\":96}\n\
+         {\"address\":\"fe80::3\",\"if\":\"eth1\",\"routes_in_use\":0,\"prefix\":\"10.0.0.0/8\",\
+         \"refmetric\":0,\"metric\":256}\nok\n"
+    );
+    let status = json(&server.path, &["show", "status"]);
+    assert_eq!(status["routes"]["overridden"], 0);
+    assert_eq!(status["route_changes"]["metric"], 1);
+}
+
+#[test]
+fn top_shows_one_frame_where_there_is_no_terminal() {
+    for arguments in [&["top"][..], &["top", "--once", "-n", "5"]] {
+        let server = Background::serve(node);
+        let text = squeezed(&shown(&server.path, arguments));
+        for line in [
+            "2 neighbours; routes: 1 in use, 0 of them overridden, 1 spare, 0 unfeasible, 0 of our \
+             own",
+            "fe80::2 eth0 96 0 10.0.0.0/8 48.1 Mbit/s 12 Mbit/s 20.4 ms 0.2 % 180 s proven best 1",
+            "fe80::3 eth1 256 0 10.0.0.0/8 unproven 0",
+            "testing fe80::2%eth0 by paris: download [ ] 8 Mbit/s 1.5 MB of 100 MB 1.5 s",
+        ] {
+            assert!(
+                text.lines().any(|one| one == line),
+                "no {line:?} in\n{text}"
+            );
+        }
+        assert!(text.contains(" 10.0.0.0/8 metric nothing -> "), "{text}");
+        assert!(!text.contains('\x1b'), "{text}");
+    }
+}

@@ -1,9 +1,10 @@
 //! The command line of `babelctl`.
 //!
-//! Options may stand before or after the command; what follows `lab`, `raw` or `speedtest` is not
-//! this file's to understand.
+//! Options may stand before or after the command; what follows `lab`, `raw`, `speedtest` or `top` is
+//! not this file's to understand.
 
 use super::speedtest::Wish;
+use super::top::Look;
 use babel_core::prefix::{Prefix, RouteKey};
 use lexopt::prelude::{Long, Short, Value};
 use std::ffi::OsString;
@@ -109,6 +110,8 @@ pub enum Invocation {
     },
     /// `check-config`.
     CheckConfig(Vec<OsString>),
+    /// `top`.
+    Top(Socket, Look),
     /// `speedtest run`.
     Speedtest(Socket, Wish),
     /// `lab`.
@@ -155,7 +158,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
             Short('h') | Long("help") => return Ok(Invocation::Help),
             Short('V') | Long("version") => return Ok(Invocation::Version),
             Value(word) => {
-                let own = ["lab", "raw", "speedtest"];
+                let own = ["lab", "raw", "speedtest", "top"];
                 let verbatim = words.is_empty() && own.iter().any(|name| word == *name);
                 words.push(word);
                 if verbatim {
@@ -188,6 +191,7 @@ fn command(words: Vec<OsString>, socket: Socket, json: bool) -> Result<Invocatio
             }
             Ok(Invocation::CheckConfig(files))
         }
+        "top" => Ok(Invocation::Top(socket, Look::parse(words)?)),
         "speedtest" => speedtest(words, socket, json),
         "show" => show(&text(words)?, socket, json),
         "explain" => explain(&text(words)?, socket, json),

@@ -15,11 +15,13 @@ mod show_quality;
 mod speedtest;
 mod speedtest_serve;
 mod table;
+mod top;
 
 pub use args::{Invocation, Socket, Topic, UsageError, parse};
 pub use connection::Connection;
 pub use output::Output;
 pub use speedtest::Wish;
+pub use top::Look;
 
 use crate::local::{explain::Document, json, quality};
 use anyhow::{Context, Result, bail};
@@ -37,6 +39,7 @@ usage: babelctl [-s PATH|PORT] [-j] COMMAND
   explain PREFIX [from SOURCE-PREFIX]         every route to PREFIX, and why it won or lost
   explain neighbour ADDRESS|all               whether the link to it works, and if not, why
   monitor                                     the tables, then each change as it happens
+  top [-n SECONDS] [--once]                   live view: measured against advertised
   raw LINE...                                 send one line as it is: a statement, for example
   reload [--dry-run]                          read the configuration again and apply what changed
   check-config FILE...                        read configuration files and touch nothing
@@ -115,6 +118,7 @@ pub fn run<W: Write>(invocation: Invocation, output: &mut Output<W>) -> Result<E
         Invocation::Monitor(socket, json) => {
             monitor::run(&mut Connection::open(&socket)?, json, output)?;
         }
+        Invocation::Top(socket, look) => top::run(&socket, look, output)?,
         Invocation::Speedtest(socket, wish) => return speedtest::run(&socket, &wish, output),
         Invocation::Raw(socket, line) => return raw(&socket, &line, output),
         Invocation::Reload { socket, dry_run } => reload(&socket, dry_run, output)?,

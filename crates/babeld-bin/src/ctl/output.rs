@@ -73,6 +73,11 @@ impl<W: Write> Output<W> {
         self.width
     }
 
+    /// Whether there are colours.
+    pub const fn colours(&self) -> bool {
+        self.colours
+    }
+
     /// Writes `text` as it is.
     pub fn text(&mut self, text: &str) -> Result<()> {
         Ok(self.to.write_all(text.as_bytes())?)

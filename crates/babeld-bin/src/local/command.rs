@@ -42,6 +42,8 @@ pub(super) enum Command {
     Tests,
     /// `json decisions`.
     Decisions,
+    /// `json usage`.
+    Usage,
     /// `json explain PREFIX [from SRC]`.
     Explain(RouteKey),
     /// A configuration statement, on a read-write socket.
@@ -110,6 +112,7 @@ fn json(query: &[&str]) -> Option<Command> {
         ["quality"] => Some(Command::Quality),
         ["tests"] => Some(Command::Tests),
         ["decisions"] => Some(Command::Decisions),
+        ["usage"] => Some(Command::Usage),
         ["explain", dst] => Some(Command::Explain(RouteKey::new(prefix(dst)?))),
         ["explain", dst, "from", src] => {
             RouteKey::source_specific(prefix(dst)?, prefix(src)?).map(Command::Explain)

@@ -7,9 +7,11 @@ use super::diagnose::diagnosis;
 use super::{Identity, line};
 use crate::node::{InterfaceView, Node};
 use babel_core::ext::Origin;
+use babel_core::policy::ChangeReason;
 use babel_core::view::{NeighbourView, RouteView, XRouteView};
 use babel_price_tlv::RoutePrice;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One interface.
@@ -149,6 +151,9 @@ pub struct Status {
     pub xroutes: usize,
     /// Routes by state.
     pub routes: RouteStates,
+    /// Changes of routes in use since start, by reason; reasons of none are left out.
+    #[serde(default)]
+    pub route_changes: BTreeMap<String, u64>,
     /// Packets dropped because they were not signed as they should be.
     #[serde(default)]
     pub packets_unauthentic: u64,
@@ -173,6 +178,9 @@ pub struct RouteStates {
     pub unfeasible: usize,
     /// Retracted.
     pub retracted: usize,
+    /// Prefixes whose route in use is not the eligible one of the best metric.
+    #[serde(default)]
+    pub overridden: usize,
 }
 
 impl Interface {
@@ -279,7 +287,14 @@ impl Status {
                 feasible: counts.feasible,
                 unfeasible: counts.unfeasible,
                 retracted: counts.retracted,
+                overridden: counts.overridden,
             },
+            route_changes: ChangeReason::ALL
+                .iter()
+                .zip(engine.counters().route_changes)
+                .filter(|(_, count)| *count > 0)
+                .map(|(reason, count)| (reason.label().to_owned(), count))
+                .collect(),
             packets_unauthentic: engine.counters().auth_dropped.iter().sum(),
             prices: prices.enabled(),
             fee: prices.enabled().then(|| prices.fee().to_wire()),

@@ -6,7 +6,7 @@ use super::command::Command;
 use super::listen::{Access, Address, BindError, Endpoint, Listener};
 use super::outbox::Piece;
 use super::snapshot::{Form, Snapshot, Tables};
-use super::{Identity, LinkNames, explain, json, line, quality};
+use super::{Identity, LinkNames, explain, json, line, quality, usage};
 use crate::node::{InterfaceView, Node, Refused};
 use babel_core::event::{Change, Notification};
 use babel_price_tlv::RoutePrice;
@@ -144,6 +144,7 @@ impl Server {
             Command::Quality => client.say(&(quality::standings(node) + "ok\n")),
             Command::Tests => client.say(&(quality::tests(node) + "ok\n")),
             Command::Decisions => client.say(&(quality::decisions(node) + "ok\n")),
+            Command::Usage => client.say(&(usage::usage(node) + "ok\n")),
             Command::Statement(statement) => {
                 let answer = node.execute(&statement);
                 // It may have made or removed interfaces.
