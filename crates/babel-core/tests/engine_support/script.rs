@@ -1,19 +1,22 @@
 //! Arbitrary octets as a story that happens to an engine: packets of a few neighbours, links, routes
 //! of its own, time. After each step the engine must be in order.
 //!
-//! Shared by the fuzz target `engine_events` and by the replay of its seeds.
+//! Shared by the fuzz target `engine_events`, by the replay of its seeds, and by the comparison of
+//! policies that must do as stock does.
 
 use babel_core::Engine;
 use babel_core::auth::Entropy;
 use babel_core::config::{Config, Limits, LinkConfig, LinkState};
-use babel_core::event::{Event, FibChange, FibTarget, XRoute};
-use babel_core::ext::Origin;
+use babel_core::event::{Event, FibChange, FibTarget, Transmit, XRoute};
+use babel_core::ext::{Extension, Origin};
 use babel_core::filter::Filters;
-use babel_core::policy::BabelMetric;
+use babel_core::policy::{BabelMetric, SelectionPolicy};
 use babel_core::prefix::{Prefix, RouteKey};
 use babel_core::time::{Instant, Interval};
-use babel_core::types::{LinkId, Metric, RouterId, SeqNo};
-use babel_core::wire::{Ihu, NextHopOut, PacketReader, PacketWriter, Tlv, UpdateOut};
+use babel_core::types::{LinkId, Metric, Party, RouterId, SeqNo};
+use babel_core::wire::{
+    Destination, Ihu, NextHopOut, PacketReader, PacketWriter, Tlv, UpdateOut, UpdateTarget,
+};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,8 +41,18 @@ const MAX_TURNS: usize = 400;
 
 /// Plays a story; panics if the engine is not in order. Returns how many steps it had.
 pub(crate) fn play(octets: &[u8]) -> usize {
+    play_with(octets, (), BabelMetric, &mut |_, _, _| {})
+}
+
+/// As [`play`], with any extension and policy; `hear` is told each packet that the engine sends.
+pub(crate) fn play_with<X: Extension, P: SelectionPolicy<X::Attr>>(
+    octets: &[u8],
+    extension: X,
+    policy: P,
+    hear: &mut dyn FnMut(Instant, Transmit, &[u8]),
+) -> usize {
     let mut octets = Octets(octets);
-    let mut story = Story::new(&mut octets);
+    let mut story = Story::new(&mut octets, extension, policy, hear);
     let mut steps = 0;
     while let Some(kind) = octets.next() {
         story.step(kind, &mut octets);
@@ -77,14 +90,22 @@ impl<'a> Octets<'a> {
     }
 }
 
-struct Story {
-    engine: Engine<(), BabelMetric>,
+struct Story<'a, X: Extension, P: SelectionPolicy<X::Attr>> {
+    engine: Engine<X, P>,
     now: Instant,
     kernel: BTreeMap<RouteKey, FibTarget>,
+    /// Routes of our own that one neighbour alone may hear of.
+    private: BTreeMap<RouteKey, Party>,
+    hear: &'a mut dyn FnMut(Instant, Transmit, &[u8]),
 }
 
-impl Story {
-    fn new(octets: &mut Octets<'_>) -> Self {
+impl<'a, X: Extension, P: SelectionPolicy<X::Attr>> Story<'a, X, P> {
+    fn new(
+        octets: &mut Octets<'_>,
+        extension: X,
+        policy: P,
+        hear: &'a mut dyn FnMut(Instant, Transmit, &[u8]),
+    ) -> Self {
         let config = Config {
             router_id: router_id(0),
             seqno: SeqNo(u16::from(octets.u8()) << 8),
@@ -95,9 +116,11 @@ impl Story {
             entropy: Entropy::new([7; 32]),
         };
         let mut story = Self {
-            engine: Engine::new(config, (), BabelMetric),
+            engine: Engine::new(config, extension, policy),
             now: Instant::from_micros(1_000_000_000),
             kernel: BTreeMap::new(),
+            private: BTreeMap::new(),
+            hear,
         };
         (0..LINKS).for_each(|n| story.link_up(n, n));
         story.settle();
@@ -126,18 +149,26 @@ impl Story {
                 self.engine.handle_event(self.now, event);
             }
             8 => {
-                let key = key(octets.u8());
+                let n = octets.u8();
+                let (key, only) = (key(n), (n & 0xc0 == 0xc0).then(|| party(n % 3, n % 5)));
                 let xroute = XRoute {
                     metric: Metric(octets.u16().min(65534)),
                     origin: Origin::Redistributed,
                     price: None,
-                    only: None,
+                    only,
                 };
                 self.engine
                     .handle_event(self.now, Event::XRouteUp { key, xroute });
+                // There may be too many prefixes for it.
+                let held = self.engine.xroutes().any(|xroute| xroute.key == key);
+                match only.filter(|_| held) {
+                    Some(only) => self.private.insert(key, only),
+                    None => self.private.remove(&key),
+                };
             }
             9 => {
                 let key = key(octets.u8());
+                self.private.remove(&key);
                 self.engine
                     .handle_event(self.now, Event::XRouteDown { key });
             }
@@ -195,7 +226,7 @@ impl Story {
     }
 
     fn packet(&mut self, link: u8, from: u8, payload: &[u8]) {
-        let source = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, u16::from(from % 5));
+        let source = party(link, from).address;
         let event = Event::Packet {
             link: link_id(link),
             source,
@@ -243,12 +274,14 @@ impl Story {
     /// Takes what the engine has to say, and looks at it.
     fn settle(&mut self) {
         let mut buffer = Vec::new();
-        while self.engine.poll_transmit(self.now, &mut buffer).is_some() {
+        while let Some(transmit) = self.engine.poll_transmit(self.now, &mut buffer) {
+            (self.hear)(self.now, transmit, &buffer);
             let room = MTU as usize - HEADERS;
             assert!(buffer.len() <= room, "{} octets", buffer.len());
             let mut reader = PacketReader::new(&buffer, OURS).expect("our own header");
             for tlv in reader.by_ref() {
                 assert!(!matches!(tlv, Tlv::Ignored(_)), "we sent {tlv:?}");
+                self.check_privacy(transmit, &tlv);
             }
             assert!(!reader.overrun(), "a TLV of ours ends outside");
         }
@@ -261,6 +294,21 @@ impl Story {
             };
         }
         while self.engine.poll_diagnostic().is_some() {}
+    }
+
+    /// What one neighbour alone may hear of is told to nobody else.
+    fn check_privacy(&self, transmit: Transmit, tlv: &Tlv<'_>) {
+        let Tlv::Update(update) = tlv else { return };
+        let UpdateTarget::Route(key) = update.target else {
+            return;
+        };
+        if let Some(only) = self.private.get(&key) {
+            let to = Destination::Unicast(only.address);
+            let alone = transmit.link == only.link && transmit.destination == to;
+            let told = !update.metric.is_infinite();
+            let aloud = transmit.destination == Destination::Multicast;
+            assert!(alone || !(told || aloud), "{key}, to {transmit:?}");
+        }
     }
 
     fn check(&self) {
@@ -296,6 +344,14 @@ impl Story {
 
 fn link_id(n: u8) -> LinkId {
     LinkId(u32::from(n % LINKS) + 1)
+}
+
+/// Who a few octets name.
+fn party(link: u8, from: u8) -> Party {
+    Party {
+        link: link_id(link),
+        address: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, u16::from(from % 5)),
+    }
 }
 
 /// Ours is 0.
