@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::link::header;
 use crate::socket::RouteSocket;
 use crate::wire::{Attributes, Encoder, read_u32};
+use std::collections::BTreeMap;
 
 /// Counters of a link since it was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -62,27 +63,33 @@ impl RouteSocket {
         found.ok_or_else(|| Error::NoAnswer { action: action() })
     }
 
-    /// Packets that the queueing discipline of a link has dropped, modulo 2^32; 0 for a link
-    /// without one.
-    pub fn queue_drops(&mut self, index: u32) -> Result<u32, Error> {
-        let action = || format!("reading the queue of interface {index}");
-        let mut drops = None;
+    /// Packets that the queueing disciplines of links have dropped since they were made, modulo
+    /// 2^32, by the links' indices. A link without one is absent.
+    pub fn queue_drops(&mut self) -> Result<BTreeMap<u32, u32>, Error> {
+        let action = || "reading the queues of interfaces".to_owned();
+        let mut drops = BTreeMap::new();
         let fill = |encoder: &mut Encoder<'_>| {
-            encoder.raw(&[0; 4]).raw(&index.to_ne_bytes()).raw(&[0; 12]);
+            encoder.raw(&[0; QDISC_HEADER_OCTETS]);
         };
-        let root = |payload: &[u8]| {
-            read_u32(payload, 4) == Some(index) && read_u32(payload, 12) == Some(abi::TC_H_ROOT)
-        };
-        // Of a list that changed meanwhile the one entry is still what it is.
+        // Of a list that changed meanwhile each entry is still what it is.
         let _ = self.dump(abi::RTM_GETQDISC, action, fill, &mut |message| {
-            let Some(message) = message.filter(|message| root(message.payload)) else {
-                return;
-            };
-            drops = Attributes::after(message.payload, QDISC_HEADER_OCTETS)
-                .map_while(Result::ok)
-                .find(|attribute| attribute.kind == abi::TCA_STATS)
-                .and_then(|attribute| read_u32(attribute.value, DROPS_OFFSET));
+            if let Some((index, dropped)) = message.and_then(|found| root_drops(found.payload)) {
+                drops.insert(index, dropped);
+            }
         })?;
-        Ok(drops.unwrap_or(0))
+        Ok(drops)
     }
+}
+
+/// The link of a queueing discipline and what it dropped, if it is the one that the link hands its
+/// packets to.
+fn root_drops(payload: &[u8]) -> Option<(u32, u32)> {
+    if read_u32(payload, 12)? != abi::TC_H_ROOT {
+        return None;
+    }
+    let dropped = Attributes::after(payload, QDISC_HEADER_OCTETS)
+        .map_while(Result::ok)
+        .find(|attribute| attribute.kind == abi::TCA_STATS)
+        .and_then(|attribute| read_u32(attribute.value, DROPS_OFFSET))?;
+    Some((read_u32(payload, 4)?, dropped))
 }

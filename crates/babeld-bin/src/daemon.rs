@@ -68,6 +68,7 @@ async fn live(settings: Settings, source: Source) -> anyhow::Result<()> {
     };
     let mut sysctls = Sysctls::default();
     let (kernel, monitor) = kernel_setup(&settings, &mut sysctls)?;
+    let kernel = sweep(&settings, kernel);
     let (kernel, links) = read_devices(&settings, kernel)?;
     if settings.interfaces.is_empty() {
         bail!("Eek... asked to run on no interfaces!");
@@ -196,6 +197,14 @@ fn kernel_setup(
         Ok((kernel, monitor))
     };
     open().map_err(|error| anyhow!("{error}\nkernel_setup failed."))
+}
+
+/// Removes what a former life left of speed tests, before anything takes it for the operator's.
+fn sweep(settings: &Settings, mut kernel: NetlinkKernel) -> NetlinkKernel {
+    if let Err(error) = kernel.sweep_probes(&settings.quality) {
+        tracing::warn!("cannot look for what a former life left of speed tests: {error}");
+    }
+    kernel
 }
 
 /// All devices there are; the monitor listens already, so nothing is missed.

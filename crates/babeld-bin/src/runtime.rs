@@ -13,6 +13,7 @@ mod links;
 mod listen;
 mod packets;
 mod prices;
+mod quality;
 mod reload;
 mod report;
 mod statement;
@@ -25,7 +26,9 @@ use crate::config::Settings;
 use crate::fib::{self, BATCH, Fib};
 use crate::links::Links;
 use crate::net::BabelSocket;
-use crate::node::{InterfaceView, KernelCounters, Node, NodeEngine, Refused};
+use crate::node::{
+    InterfaceView, KernelCounters, Node, NodeEngine, Refused, TestCounters, TestView,
+};
 use crate::sysctl::Sysctls;
 use crate::xroutes::XRoutes;
 use babel_core::config::Config;
@@ -55,6 +58,8 @@ pub struct Running {
     links: Links,
     xroutes: XRoutes,
     fib: Fib,
+    /// While neighbours are ranked.
+    quality: Option<Box<quality::Quality>>,
     sysctls: Sysctls,
     chores: Chores,
     import_tables: Vec<u32>,
@@ -105,7 +110,7 @@ impl Running {
             reflect_metric: settings.reflect_kernel_metric,
         });
         let extension = prices::extension(&settings, &parts.links);
-        let policy = prices::policy(&settings);
+        let policy = prices::policy(&settings, None);
         let mut running = Self {
             xroutes: XRoutes::new(config.filters.redistribute.clone()),
             engine: NodeEngine::new(config, extension, policy),
@@ -117,6 +122,7 @@ impl Running {
             monitor: register(parts.monitor)?,
             links: parts.links,
             fib,
+            quality: None,
             sysctls: parts.sysctls,
             inbox: Vec::new(),
             packet: Vec::new(),
@@ -131,6 +137,7 @@ impl Running {
         let duplicates = running.settings.allow_duplicates.map(Metric);
         running.engine.set_allow_duplicates(duplicates);
         running.engine.set_forwarding(now, fib::forwarding());
+        running.reprice();
         running.adopt(now);
         for interface in running.settings.interfaces.clone() {
             running.start_interface(&interface.name);
@@ -147,6 +154,7 @@ impl Running {
         self.do_chores(now);
         self.follow_links(now);
         self.tell_xroutes(now);
+        self.do_quality(now);
         if self.engine.poll_timeout().is_some_and(|due| due <= now) {
             self.engine.handle_timeout(now);
         }
@@ -166,6 +174,7 @@ impl Running {
             self.fib.next_retry(),
             self.links.next_complaint(),
             self.chores.next(),
+            self.next_quality(now),
         ];
         let pause = match due.into_iter().flatten().min() {
             Some(due) => due.since(now),
@@ -175,6 +184,7 @@ impl Running {
             biased;
             _ = self.socket.readable(), if self.chores.receive.is_none() => {}
             _ = self.monitor.readable() => {}
+            () = self.quality_news() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -229,6 +239,7 @@ impl Running {
 
     /// Leaves the kernel as it was before us. Returns our last seqno.
     pub fn clean_up(mut self) -> babel_core::types::SeqNo {
+        self.end_quality(clock::now());
         self.fib.remove_all(&mut self.kernel);
         for link in self.links.all_up() {
             if let Some((ifindex, _)) = self.links.up(link) {
@@ -342,6 +353,18 @@ impl Node for Running {
 
     fn metric_factor(&self) -> u32 {
         self.settings.metric_factor
+    }
+
+    fn quality(&self) -> Vec<qos_ranker::Standing> {
+        self.standings(clock::now())
+    }
+
+    fn tests(&self) -> Vec<TestView> {
+        self.trials(clock::now())
+    }
+
+    fn test_counters(&self) -> TestCounters {
+        self.trial_counters()
     }
 
     fn reload(&mut self, dry_run: bool) -> Result<Vec<String>, Refused> {

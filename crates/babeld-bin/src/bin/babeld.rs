@@ -1,11 +1,14 @@
 //! babeld: reads its command line, then runs until told to stop.
 
 use babeld::cli::{self, Action, CliError};
-use babeld::{config, log};
+use babeld::{config, log, probe};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = probe::become_worker() {
+        return code;
+    }
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match cli::parse(arguments.clone()) {
         Ok(invocation) => act(invocation, arguments),

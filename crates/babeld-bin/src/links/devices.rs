@@ -2,6 +2,7 @@
 //!
 //! Only what the kernel said; nothing here knows which of them run Babel.
 
+use crate::fib::PROTO_BABEL;
 use babel_netlink::{AddressInfo, LinkInfo};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -119,7 +120,9 @@ pub fn is_global(address: &AddressInfo) -> bool {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified(),
     };
-    !local && !address.flags.tentative && !address.flags.duplicate
+    // Babel's own are probe addresses, each announced to one neighbour alone.
+    let ours = address.protocol == PROTO_BABEL;
+    !local && !ours && !address.flags.tentative && !address.flags.duplicate
 }
 
 /// Whether two messages are about one address.

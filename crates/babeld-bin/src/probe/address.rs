@@ -157,21 +157,17 @@ impl Addresses {
     }
 }
 
-/// Removes every address of ours inside `prefix` (all, without one) from `lo`: those of a former
-/// life, or all at the end. Returns how many there were.
-pub fn sweep(prefix: Option<&Prefix>, lo: u32, kernel: &mut impl Kernel) -> Result<usize, Error> {
-    let inside = |address| prefix.is_none_or(|prefix| prefix.covers(&Prefix::host(address)));
+/// Removes every address of ours from `lo`: those of a former life. Returns how many there were.
+pub fn sweep(lo: u32, kernel: &mut impl Kernel) -> Result<usize, Error> {
     let all = kernel.addresses()?;
-    let ours = all
-        .iter()
-        .filter(|found| is_ours(found, lo) && inside(found.address));
+    let ours = all.iter().filter(|found| is_ours(found, lo));
     Ok(ours
         .map(|found| report(kernel.delete_address(lo, found.address)))
         .count())
 }
 
 /// Whether it is one that [`Addresses`] put there, in this life or a former one.
-pub fn is_ours(found: &AddressInfo, lo: u32) -> bool {
+fn is_ours(found: &AddressInfo, lo: u32) -> bool {
     found.index == lo && found.protocol == PROTO_BABEL && found.plen == host_plen(found.address)
 }
 
@@ -258,10 +254,7 @@ mod tests {
             let mut second = Addresses::new(prefix(text));
             second.become_those_of(&all(60), LO, &mut kernel);
             assert_eq!(first.held, second.held);
-            assert_eq!(
-                sweep(Some(&prefix(text)), LO, &mut kernel).expect("swept"),
-                60
-            );
+            assert_eq!(sweep(LO, &mut kernel).expect("swept"), 60);
         }
     }
 
@@ -301,7 +294,7 @@ mod tests {
         kernel.put_address(LO, "10.77.0.1".parse().expect("an address"), 0);
         let changes = addresses.become_those_of(&all(2), LO, &mut kernel);
         assert_eq!(changes.len(), 1);
-        assert_eq!(sweep(None, LO, &mut kernel).expect("swept"), 1);
+        assert_eq!(sweep(LO, &mut kernel).expect("swept"), 1);
         assert_eq!(kernel.addresses.len(), 1);
     }
 }

@@ -14,14 +14,19 @@ mod conflict;
 #[cfg(test)]
 mod fake;
 mod kernel;
+mod meter;
 mod pin;
 #[cfg(test)]
 mod pin_tests;
+mod watch;
+mod worker;
 
 pub use address::{
-    AddressChange, Addresses, MAX_ADDRESSES, ProbeAddress, Whose, is_ours as is_probe_address,
-    sweep as sweep_addresses,
+    AddressChange, Addresses, MAX_ADDRESSES, ProbeAddress, Whose, sweep as sweep_addresses,
 };
 pub use conflict::Conflict;
 pub use kernel::Kernel;
+pub use meter::{Meter, Reading};
 pub use pin::{Pin, PinError, PinSettings, Pins, SLOTS, Way};
+pub use watch::{Finding, WATCH_INTERVAL, Watch};
+pub use worker::{Corpse, Heard, Worker, become_worker};

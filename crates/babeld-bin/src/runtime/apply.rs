@@ -35,7 +35,8 @@ impl Running {
                 self.engine.ask_again();
             }
         }
-        let policy = prices::policy(&self.settings);
+        self.follow_quality(now);
+        let policy = prices::policy(&self.settings, self.quality.as_deref());
         if policy != *self.engine.policy() {
             self.engine.update_policy(now, |known| *known = policy);
         }

@@ -25,6 +25,11 @@ impl NetlinkKernel {
         })
     }
 
+    /// For pins, probe addresses and counters.
+    pub(super) const fn socket(&mut self) -> &mut RouteSocket {
+        &mut self.socket
+    }
+
     /// What notifications of our own writes carry.
     pub fn port_id(&self) -> u32 {
         self.socket.port_id()

@@ -23,6 +23,9 @@ impl Running {
         let Some(link) = self.links.add(name) else {
             return;
         };
+        if let Some(quality) = &mut self.quality {
+            quality.links_changed(clock::now());
+        }
         let mut extension = self.engine.extension().clone();
         prices::set_link_fee(&mut extension, &self.settings, link, name);
         extension.set_enabled(self.settings.prices_on());

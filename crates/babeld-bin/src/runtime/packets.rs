@@ -52,6 +52,9 @@ impl Running {
                 multicast: datagram.multicast,
                 payload: datagram.payload,
             };
+            if let Some(quality) = &mut self.quality {
+                quality.heard(link);
+            }
             // Looked at anew for each: round-trip times are measured by it (RFC 9616 §3.2).
             self.engine.handle_event(clock::now(), packet);
         }
@@ -80,7 +83,11 @@ impl Running {
                 Destination::Unicast(address) => Some(address),
             };
             match self.socket.send(ifindex, state.address, to, &self.packet) {
-                Sent::Yes => {}
+                Sent::Yes => {
+                    if let Some(quality) = &mut self.quality {
+                        quality.said(transmit.link);
+                    }
+                }
                 Sent::Later => {
                     self.unsent = Some(transmit);
                     self.chores.send = Some(now + SOCKET_BACKOFF);

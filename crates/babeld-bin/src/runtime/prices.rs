@@ -1,5 +1,6 @@
 //! From the configuration's words about prices to the extension and the policy.
 
+use super::quality::{self, Quality};
 use crate::config::Settings;
 use crate::links::Links;
 use babel_core::types::LinkId;
@@ -21,14 +22,15 @@ pub(super) fn extension(settings: &Settings, links: &Links) -> PriceExtension {
     extension
 }
 
-/// How routes are chosen by what they cost.
-pub(super) fn policy(settings: &Settings) -> QosPolicy {
+/// How routes are chosen by what they cost and by what was measured.
+pub(super) fn policy(settings: &Settings, quality: Option<&Quality>) -> QosPolicy {
     let mut policy = QosPolicy::new();
     policy.set_unit(unit(settings));
     policy.set_require_price(settings.require_price.unwrap_or(false));
     for max in &settings.max_price {
         policy.set_max_price(max.prefix, max.limit.map(Price::saturating));
     }
+    quality::instruct(&mut policy, settings, quality);
     policy
 }
 

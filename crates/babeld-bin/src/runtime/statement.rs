@@ -53,6 +53,14 @@ impl Running {
                 Ok(())
             }
             Statement::Command(Command::ReopenLogfile) => self.reopen_log(),
+            Statement::Command(Command::Measure(measure)) => self.measure(measure),
+            Statement::Command(Command::Speedtest { peer, target }) => {
+                self.test_now(peer, target.as_deref())
+            }
+            Statement::Command(Command::FlushMeasurements(peer)) => {
+                self.flush_measurements(peer.as_ref());
+                Ok(())
+            }
             Statement::Command(_) => Err(Refused::Bad("not a configuration statement".into())),
         }
     }

@@ -52,6 +52,8 @@ pub struct XRoutes {
     announced: BTreeMap<RouteKey, XRoute>,
     /// Kernel prefixes to look at again.
     dirty: BTreeSet<RouteKey>,
+    /// Kernel prefixes that are somebody else's to announce: never ours, whatever the rules say.
+    private: BTreeSet<RouteKey>,
 }
 
 impl XRoutes {
@@ -64,6 +66,7 @@ impl XRoutes {
             rewritten: BTreeMap::new(),
             announced: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            private: BTreeSet::new(),
         }
     }
 
@@ -76,6 +79,17 @@ impl XRoutes {
             self.judge_again();
         }
         other
+    }
+
+    /// The prefixes that are announced by others than the rules: what the kernel has of them is
+    /// not looked at from now on.
+    pub fn set_private(&mut self, keys: impl IntoIterator<Item = RouteKey>) {
+        self.private = keys.into_iter().collect();
+        for key in &self.private {
+            if self.contributions.remove(key).is_some() {
+                self.dirty.insert(*key);
+            }
+        }
     }
 
     /// An address is there.
@@ -185,6 +199,9 @@ impl XRoutes {
                 !rule.local && rule.proto.is_none_or(|proto| proto == *protocol)
             }
         };
+        if self.private.contains(key) {
+            return false;
+        }
         let mut allowing = self.rules.iter().filter(|rule| !rule.action.deny);
         !key.dst().is_martian() && allowing.any(may_match)
     }

@@ -1,0 +1,168 @@
+//! Probe addresses in a running node: put on `lo`, announced to their neighbour alone, taken away.
+//!
+//! They live while their neighbour is there and a target of their family wants them. To the rest
+//! of the daemon they are no addresses of this host: `redistribute` never sees them.
+
+use super::super::Running;
+use super::Quality;
+use crate::config::{QualitySettings, Target};
+use crate::fib::PROTO_BABEL;
+use crate::probe::{Addresses, Whose};
+use crate::xroutes::host;
+use babel_core::event::{Event, XRoute};
+use babel_core::ext::Origin;
+use babel_core::prefix::{Family, Prefix};
+use babel_core::time::Instant;
+use babel_core::types::{Metric, Party};
+use babel_netlink::{AddressFlags, AddressInfo, Scope};
+use qos_ranker::Peer;
+use speedtest::Host;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// The addresses of both families, and what the engine was told of them.
+#[derive(Debug, Default)]
+pub(super) struct ProbeAddresses {
+    prefixes: Vec<Addresses>,
+    announced: BTreeMap<IpAddr, Party>,
+}
+
+impl Quality {
+    /// The address to bind a test to, so that what comes back is pinned as well; `None` if there
+    /// is none.
+    pub(super) fn probe_source(&self, peer: &Peer, target: &Target) -> Option<IpAddr> {
+        let whose = (peer.interface.clone(), peer.address);
+        let of = |family| {
+            let mut all = self.addresses.prefixes.iter();
+            all.find(|addresses| addresses.prefix().family() == family)?
+                .of(&whose)
+        };
+        match target.url.host() {
+            Host::Neighbour => None,
+            Host::Address(IpAddr::V4(_)) => of(Family::V4),
+            Host::Address(IpAddr::V6(_)) => of(Family::V6),
+            Host::Name(_) => of(Family::V6).or_else(|| of(Family::V4)),
+        }
+    }
+}
+
+impl Running {
+    /// Brings the addresses to what neighbours and targets want.
+    pub(super) fn follow_addresses(&mut self, now: Instant) {
+        let Some(mut quality) = self.quality.take() else {
+            return;
+        };
+        let parties: BTreeMap<Whose, Party> = self
+            .engine
+            .neighbours(now)
+            .filter_map(|known| {
+                let (link, address) = (known.link, known.address);
+                let name = self.links.name(link)?.to_owned();
+                Some(((name, address), Party { link, address }))
+            })
+            .collect();
+        self.become_addresses_of(now, &mut quality, &parties);
+        self.quality = Some(quality);
+    }
+
+    /// Takes all of them away.
+    pub(super) fn drop_addresses(&mut self, now: Instant, quality: &mut Quality) {
+        self.become_addresses_of(now, quality, &BTreeMap::new());
+    }
+
+    fn become_addresses_of(
+        &mut self,
+        now: Instant,
+        quality: &mut Quality,
+        parties: &BTreeMap<Whose, Party>,
+    ) {
+        let addresses = &mut quality.addresses;
+        let settings = &self.settings.quality;
+        if settings.probe_prefixes.is_empty() && addresses.prefixes.is_empty() {
+            return;
+        }
+        let devices = self.links.devices();
+        let lo = devices.iter().find(|device| device.info.flags.loopback);
+        let Some(lo) = lo.map(|device| device.info.index) else {
+            return;
+        };
+        for prefix in &settings.probe_prefixes {
+            if !addresses
+                .prefixes
+                .iter()
+                .any(|known| known.prefix() == prefix)
+            {
+                addresses.prefixes.push(Addresses::new(*prefix));
+            }
+        }
+        let everybody: BTreeSet<Whose> = parties.keys().cloned().collect();
+        let kernel = self.kernel.socket();
+        for known in &mut addresses.prefixes {
+            let wanted = is_wanted(known.prefix(), settings);
+            let nobody = BTreeSet::new();
+            let wanted = if wanted { &everybody } else { &nobody };
+            known.become_those_of(wanted, lo, kernel);
+        }
+        let wanted: BTreeMap<IpAddr, Party> = parties
+            .iter()
+            .flat_map(|(whose, party)| {
+                let all = addresses.prefixes.iter();
+                all.filter_map(|known| Some((known.of(whose)?, *party)))
+            })
+            .collect();
+        addresses
+            .prefixes
+            .retain(|known| settings.probe_prefixes.contains(known.prefix()));
+        let before = std::mem::replace(&mut addresses.announced, wanted.clone());
+        if before == wanted {
+            return;
+        }
+        for address in before
+            .keys()
+            .filter(|address| !wanted.contains_key(*address))
+        {
+            self.links.address_gone(&on_lo(lo, *address));
+            let key = host(*address);
+            self.engine.handle_event(now, Event::XRouteDown { key });
+        }
+        self.xroutes
+            .set_private(wanted.keys().map(|address| host(*address)));
+        for (address, party) in &wanted {
+            if before.get(address) == Some(party) {
+                continue;
+            }
+            let xroute = XRoute {
+                metric: Metric::ZERO,
+                origin: Origin::Local,
+                price: None,
+                only: Some(*party),
+            };
+            let key = host(*address);
+            self.engine
+                .handle_event(now, Event::XRouteUp { key, xroute });
+        }
+    }
+}
+
+/// Whether a target may be reached from an address in `prefix`, and the prefix is still ours.
+fn is_wanted(prefix: &Prefix, settings: &QualitySettings) -> bool {
+    let reaches = |target: &Target| match target.url.host() {
+        Host::Neighbour => false,
+        Host::Address(address) => Prefix::host(*address).family() == prefix.family(),
+        Host::Name(_) => true,
+    };
+    settings.probe_prefixes.contains(prefix) && settings.targets.iter().any(reaches)
+}
+
+/// As the kernel would have told of it.
+fn on_lo(lo: u32, address: IpAddr) -> AddressInfo {
+    AddressInfo {
+        index: lo,
+        address,
+        plen: Prefix::host(address).plen(),
+        peer: None,
+        scope: Scope::Universe,
+        flags: AddressFlags::default(),
+        protocol: PROTO_BABEL,
+    }
+}
