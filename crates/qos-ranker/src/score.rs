@@ -121,7 +121,7 @@ fn height(component: Component, value: u64) -> i64 {
 }
 
 /// The logarithm of a positive integer to base 2, with [`FRACTION_BITS`]; of zero, zero.
-fn log2(value: u64) -> i64 {
+pub(crate) fn log2(value: u64) -> i64 {
     let Some(whole) = value.checked_ilog2() else {
         return 0;
     };
