@@ -13,6 +13,7 @@ pub mod node;
 pub mod clock;
 pub mod daemon;
 pub mod fib;
+mod figures;
 pub mod identity;
 pub mod links;
 pub mod log;

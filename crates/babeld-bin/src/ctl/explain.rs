@@ -1,10 +1,12 @@
 //! `babelctl explain`: the candidates for a prefix side by side, and why each won or lost.
 
-use super::figures::age;
 use super::output::{Output, Style};
 use super::show::price;
+use super::show_quality::rank;
 use super::table::{Cell, Column, Table, cell};
-use crate::local::explain::{Candidate, Document};
+use crate::figures::age;
+use crate::local::explain::{Candidate, Document, KeyStep};
+use crate::local::quality::StandingDocument;
 use anyhow::Result;
 use std::io::Write;
 
@@ -78,6 +80,11 @@ fn facts(candidate: &Candidate) -> Vec<(&'static str, String)> {
         };
         facts.push(("price", format!("{} per MB{back}{unit}", price(amount))));
     }
+    for (name, title) in [("band", "band"), ("rank", "rank")] {
+        let step = candidate.steps.iter().find(|step| step.name == name);
+        facts.extend(step.map(|step| (title, step.value.clone())));
+    }
+    facts.extend(candidate.measured.as_ref().and_then(measured));
     let held = match candidate.feasibility_distance {
         Some(distance) => format!(
             "{}: seqno {}, metric {} against our feasibility distance seqno {}, metric {}",
@@ -133,13 +140,50 @@ fn keys(candidates: &[Candidate]) -> Table {
                 _ => "",
             };
             decided |= step.order != against.order;
-            row.push((style, format!("{}{marker}", step.value)));
+            row.push((style, format!("{}{marker}", short(step))));
         }
         row.resize(columns.len(), cell(""));
         row
     });
     let rows = rows.collect();
     Table { columns, rows }
+}
+
+/// When it was measured, by what, and how sure it is; the figures stand beside the rank.
+fn measured(standing: &StandingDocument) -> Option<(&'static str, String)> {
+    let since = age(standing.age_seconds?);
+    let by = match (standing.source.as_deref(), &standing.target) {
+        (Some("outside"), _) => "by an outside tool, ".into(),
+        (_, Some(target)) => format!("by target {target}, "),
+        _ => String::new(),
+    };
+    let pinned = match standing.pinned.as_deref() {
+        Some("both") => ", pinned both ways",
+        Some("upload") => ", downloads unpinned",
+        Some("no") => ", unpinned",
+        _ => "",
+    };
+    let left = age(standing.valid_seconds);
+    let sure = standing.confidence_percent;
+    let text = format!("{by}{since} ago, for {left} more{pinned}, {sure} % sure");
+    Some(("measured", text))
+}
+
+/// A step's value in a table: what stands beside the candidate is not said twice.
+fn short(step: &KeyStep) -> String {
+    match (step.name.as_str(), u8::try_from(step.order)) {
+        ("band", _) => step.value.split(':').next().unwrap_or_default().into(),
+        ("rank", Ok(steps))
+            if step
+                .value
+                .starts_with(|c: char| c.is_ascii_digit() || c == '-') =>
+        {
+            rank(steps)
+        }
+        ("rank", Ok(u8::MAX)) => rank(u8::MAX),
+        ("rank", _) => "none".into(),
+        _ => step.value.clone(),
+    }
 }
 
 /// A title for a step that this program knows; the daemon may be newer.

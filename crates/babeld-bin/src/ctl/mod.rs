@@ -7,7 +7,6 @@ mod args;
 mod connection;
 mod diagnose;
 mod explain;
-mod figures;
 mod monitor;
 mod output;
 mod show;

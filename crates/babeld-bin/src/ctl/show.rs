@@ -1,8 +1,8 @@
 //! `babelctl show`: the tables, for people.
 
-use super::figures::age;
 use super::output::{Output, Style};
 use super::table::{Cell, Column, Table, cell};
+use crate::figures::age;
 use crate::local::json::{Interface, Neighbour, Route, Status, XRoute};
 use anyhow::Result;
 use std::io::Write;

@@ -1,8 +1,8 @@
 //! `babelctl show quality|tests|decisions`, for people.
 
-use super::figures::{age, milliseconds, percent, rate, volume};
 use super::output::{Output, Style};
 use super::table::{Cell, Column, Table, cell};
+use crate::figures::{age, milliseconds, percent, rate, volume};
 use crate::local::quality::{
     DecisionDocument, PartyDocument, QualityDocument, StandingDocument, TestDocument,
 };

@@ -5,9 +5,9 @@
 
 use super::args::{Socket, UsageError};
 use super::connection::Connection;
-use super::figures::{milliseconds, percent, rate, volume};
 use super::output::{Output, Style};
 use super::parse_json;
+use crate::figures::{milliseconds, percent, rate, volume};
 use crate::local::quality::TestDocument;
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::{Long, Short, Value};

@@ -3,14 +3,18 @@
 //! Composed here and not in `babelctl`, so that every client gets the same words. Pure, but for
 //! [`Document::of`], which asks the node.
 
+mod evidence;
 mod sentence;
 
+use super::quality::{self, StandingDocument};
 use super::{LinkNames, json};
 use crate::node::Node;
 use babel_core::policy::Step;
 use babel_core::prefix::RouteKey;
 use babel_core::view::{CandidateView, Explanation, Outcome, RouteView, XRouteView};
 use babel_price_tlv::RoutePrice;
+use evidence::Ground;
+use qos_ranker::Standing;
 use serde::{Deserialize, Serialize};
 
 /// All about one prefix.
@@ -50,6 +54,9 @@ pub struct Candidate {
     /// The feasibility distance it was held against.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feasibility_distance: Option<Distance>,
+    /// What was measured of its neighbour and counts here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<StandingDocument>,
     /// The policy's key.
     pub steps: Vec<KeyStep>,
     /// `selected`, `worse`, `waiting`, `unreachable`, `unfeasible`, `ineligible`, `filtered` or
@@ -104,7 +111,8 @@ impl Document {
         // Not for nothing: this goes through all tables.
         let surroundings =
             (!carried).then(|| Surroundings::of(key, engine.routes(now), engine.xroutes(), &names));
-        Self::compose(key, explanation.as_ref(), surroundings, &names)
+        let standings = quality::all(node);
+        Self::compose(key, explanation.as_ref(), surroundings, &names, &standings)
     }
 
     /// The document for what is known about `key`.
@@ -113,12 +121,14 @@ impl Document {
         explanation: Option<&Explanation<RoutePrice>>,
         surroundings: Option<Surroundings>,
         names: &LinkNames,
+        standings: &[Standing],
     ) -> Self {
+        let ground = Ground { names, standings };
         let candidates = explanation.map_or(&[][..], |known| &known.candidates);
         Self {
             prefix: key.dst().to_string(),
             from: key.is_source_specific().then(|| key.src().to_string()),
-            summary: sentence::summary(explanation, surroundings.as_ref(), names),
+            summary: sentence::summary(explanation, surroundings.as_ref(), &ground),
             xroute: explanation
                 .and_then(|known| known.xroute.as_ref())
                 .map(json::XRoute::of),
@@ -127,7 +137,7 @@ impl Document {
                 .map(|left| left.as_secs_f64()),
             candidates: candidates
                 .iter()
-                .map(|one| Candidate::of(one, candidates, names))
+                .map(|one| Candidate::of(one, candidates, &ground))
                 .collect(),
             more_specific: surroundings.as_ref().map(|around| around.more_specific),
             covered_by: surroundings.and_then(|around| around.covered_by),
@@ -140,10 +150,11 @@ impl Candidate {
     fn of(
         view: &CandidateView<RoutePrice>,
         all: &[CandidateView<RoutePrice>],
-        names: &LinkNames,
+        ground: &Ground<'_>,
     ) -> Self {
         Self {
-            route: json::Route::of(&view.route, names.get(view.route.link)),
+            route: json::Route::of(&view.route, ground.names.get(view.route.link)),
+            measured: ground.standing(view).map(StandingDocument::of),
             cost: view.cost.0,
             feasibility_distance: view.distance.map(|(seqno, metric)| Distance {
                 seqno: seqno.0,
@@ -155,7 +166,7 @@ impl Candidate {
                 Outcome::Waiting(left, _) => Some(left.as_secs_f64()),
                 _ => None,
             },
-            why: sentence::why(view, all, names),
+            why: sentence::why(view, all, ground),
         }
     }
 }

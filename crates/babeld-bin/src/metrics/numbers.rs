@@ -1,9 +1,9 @@
 //! What the tables and counters say at the moment of a scrape: plain numbers, no names.
 
-use crate::local::{Identity, LinkNames, LocalCounters};
+use crate::local::{Identity, LinkNames, LocalCounters, quality};
 use crate::node::{InterfaceView, KernelCounters, Node, TestCounters};
 use babel_core::view::{Counters, NeighbourView, RouteCounts};
-use qos_ranker::{Source, Standing};
+use qos_ranker::Standing;
 use std::time::SystemTime;
 
 /// Neighbours with series of their own. More are counted and left out: what strangers on a link
@@ -104,8 +104,10 @@ impl Numbers {
 
 /// One for each neighbour: not what is known for one prefix or of a link alone.
 fn standings(node: &dyn Node) -> Vec<Standing> {
-    let all = node.quality().into_iter();
-    let for_all =
-        |one: &Standing| one.scope.is_none() && one.source.as_ref().is_none_or(Source::ranks);
-    all.filter(for_all).take(MAX_NEIGHBOURS).collect()
+    let mut all = quality::all(node);
+    all.retain(|one| one.scope.is_none() && quality::ranks(one));
+    // Two of one neighbour would make the whole scrape invalid.
+    all.dedup_by(|one, other| one.peer == other.peer);
+    all.truncate(MAX_NEIGHBOURS);
+    all
 }

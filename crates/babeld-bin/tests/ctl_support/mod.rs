@@ -16,7 +16,7 @@ use babeld::local::{Access, Address, Endpoint, Identity, Server};
 use babeld::node::{
     InterfaceView, KernelCounters, Node, NodeEngine, Refused, TestCounters, TestView,
 };
-use qos_ranker::{QosPolicy, Standing};
+use qos_ranker::{Goals, QosPolicy, Ranker, Report, Standing};
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -222,6 +222,31 @@ impl TestNode {
             changes.clear();
             self.engine.poll_fib(usize::MAX, &mut changes);
         }
+    }
+
+    /// Ranks its neighbours by these measurements, wanting `goals`.
+    pub(crate) fn rank_by(&mut self, goals: &Goals, reports: &[Report]) {
+        let mut ranker = Ranker::new();
+        ranker.set_goals(goals.clone());
+        for report in reports {
+            ranker.record(self.now, report);
+        }
+        let links: Vec<(String, LinkId)> = self
+            .interfaces
+            .iter()
+            .map(|one| (one.name.clone(), one.link))
+            .collect();
+        let link = |name: &str| {
+            let found = links.iter().find(|(known, _)| known == name);
+            found.map(|(_, link)| *link)
+        };
+        let ranks = ranker.ranks(self.now, &link);
+        self.standings = ranker.standings(self.now);
+        self.engine.update_policy(self.now, |policy| {
+            policy.set_ranking(true);
+            policy.set_goals(goals.clone());
+            policy.set_ranks(ranks);
+        });
     }
 
     /// The newest speed test goes on a step.

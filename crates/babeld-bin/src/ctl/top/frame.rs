@@ -1,12 +1,12 @@
 //! A frame of `top`: a view in, lines out. Pure.
 
 use super::gather::View;
-use crate::ctl::figures::{age, milliseconds, percent, rate};
 use crate::ctl::output::{Output, Style};
 use crate::ctl::show::{metric, price};
 use crate::ctl::show_quality::{band, party, rank};
 use crate::ctl::speedtest::bar;
 use crate::ctl::table::{Cell, Column, Table, cell};
+use crate::figures::{age, milliseconds, percent, rate};
 use crate::local::json::Neighbour;
 use crate::local::quality::StandingDocument;
 use crate::local::usage::UsageDocument;
@@ -201,7 +201,9 @@ fn row<'v>(view: &'v View, neighbour: &'v Neighbour) -> Row<'v> {
             .iter()
             .find(|one| is_it(one.address, &one.interface)),
         standing: view.quality.iter().find(|one| {
-            let for_all = one.prefix.is_none() && one.source.as_deref() != Some("link");
+            let for_all = one.prefix.is_none()
+                && one.source.as_deref() != Some("link")
+                && one.pinned.as_deref() != Some("no");
             for_all && is_it(one.address, &one.interface)
         }),
     }

@@ -1,6 +1,7 @@
 //! The sentences of an explanation. Pure.
 
-use super::{LinkNames, Surroundings};
+use super::Surroundings;
+use super::evidence::Ground;
 use babel_core::ext::Origin;
 use babel_core::view::{CandidateView, Explanation, Outcome};
 use babel_price_tlv::RoutePrice;
@@ -9,7 +10,7 @@ use babel_price_tlv::RoutePrice;
 pub(super) fn summary(
     explanation: Option<&Explanation<RoutePrice>>,
     surroundings: Option<&Surroundings>,
-    names: &LinkNames,
+    ground: &Ground<'_>,
 ) -> String {
     let Some(known) = explanation else {
         return format!("Nobody announces this prefix. {}", elsewhere(surroundings));
@@ -26,7 +27,7 @@ pub(super) fn summary(
         return format!(
             "Its packets go to {}, announced by {}.",
             selected.route.next_hop,
-            who(selected, names)
+            ground.who(selected)
         );
     }
     if let Some(left) = known.unreachable_for {
@@ -64,13 +65,13 @@ fn elsewhere(surroundings: Option<&Surroundings>) -> String {
 pub(super) fn why(
     view: &CandidateView<RoutePrice>,
     all: &[CandidateView<RoutePrice>],
-    names: &LinkNames,
+    ground: &Ground<'_>,
 ) -> String {
     let winner = selected(all);
     match &view.outcome {
-        Outcome::Selected => why_selected(view, all, names),
+        Outcome::Selected => why_selected(view, all, ground),
         Outcome::Worse(step) => match winner {
-            Some(winner) => why_worse(step, view, winner, names),
+            Some(winner) => why_worse(step, view, winner, ground),
             None => format!("loses at '{step}'"),
         },
         Outcome::Waiting(left, reason) => format!(
@@ -91,10 +92,10 @@ pub(super) fn why(
 fn why_selected(
     view: &CandidateView<RoutePrice>,
     all: &[CandidateView<RoutePrice>],
-    names: &LinkNames,
+    ground: &Ground<'_>,
 ) -> String {
     let waiting = all.iter().find_map(|other| match other.outcome {
-        Outcome::Waiting(left, reason) => Some((who(other, names), left, reason)),
+        Outcome::Waiting(left, reason) => Some((ground.who(other), left, reason)),
         _ => None,
     });
     if let Some((better, left, reason)) = waiting {
@@ -113,13 +114,15 @@ fn why_selected(
     };
     let mut pairs = view.steps.iter().zip(&second.steps);
     match pairs.find(|(mine, theirs)| mine.order != theirs.order) {
-        Some((mine, theirs)) => format!(
-            "in use: wins at '{}': {} against {} of {}",
-            mine.name,
-            inline(&mine.value),
-            inline(&theirs.value),
-            who(second, names)
-        ),
+        Some((mine, theirs)) => ground.wins(mine.name, view, second).unwrap_or_else(|| {
+            format!(
+                "in use: wins at '{}': {} against {} of {}",
+                mine.name,
+                inline(&mine.value),
+                inline(&theirs.value),
+                ground.who(second)
+            )
+        }),
         None => "in use: the best".into(),
     }
 }
@@ -128,9 +131,12 @@ fn why_worse(
     step: &str,
     view: &CandidateView<RoutePrice>,
     winner: &CandidateView<RoutePrice>,
-    names: &LinkNames,
+    ground: &Ground<'_>,
 ) -> String {
-    let of = who(winner, names);
+    if let Some(text) = ground.loses(step, view, winner) {
+        return text;
+    }
+    let of = ground.who(winner);
     match step {
         "incumbent" => format!("no better than {of}, which is in use already"),
         "neighbour" => format!("equal to {of} in everything; the older neighbour is kept"),
@@ -172,11 +178,6 @@ fn why_unfeasible(view: &CandidateView<RoutePrice>) -> String {
 fn selected(all: &[CandidateView<RoutePrice>]) -> Option<&CandidateView<RoutePrice>> {
     all.iter()
         .find(|candidate| candidate.outcome == Outcome::Selected)
-}
-
-fn who(candidate: &CandidateView<RoutePrice>, names: &LinkNames) -> String {
-    let route = &candidate.route;
-    format!("{}%{}", route.via, names.get(route.link))
 }
 
 pub(super) const fn own(origin: Origin) -> &'static str {

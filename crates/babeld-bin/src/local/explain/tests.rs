@@ -64,7 +64,7 @@ fn explanation(candidates: Vec<CandidateView<RoutePrice>>) -> Explanation<RouteP
 }
 
 fn document(known: &Explanation<RoutePrice>) -> Document {
-    Document::compose(&known.key, Some(known), None, &names())
+    Document::compose(&known.key, Some(known), None, &names(), &[])
 }
 
 /// What is said of a candidate beside a selected one.
@@ -210,7 +210,7 @@ fn an_unknown_prefix_is_carried_by_the_longest_that_covers_it() {
         Some("10.0.0.0/8 via fe80::2%eth0")
     );
     assert_eq!(around.more_specific, 1);
-    let document = Document::compose(&wanted, None, Some(around), &names());
+    let document = Document::compose(&wanted, None, Some(around), &names(), &[]);
     assert!(
         document.summary.starts_with(
             "Nobody announces this prefix. Its packets follow 10.0.0.0/8 via fe80::2%eth0"

@@ -3,13 +3,13 @@
 use qos_ranker::Rate;
 
 /// A rate: `48 Mbit/s`.
-pub(super) fn rate(bits_per_second: u64) -> String {
+pub(crate) fn rate(bits_per_second: u64) -> String {
     let (digits, letter) = rounded(bits_per_second);
     format!("{digits} {letter}bit/s")
 }
 
 /// A volume: `12.3 MB`.
-pub(super) fn volume(octets: u64) -> String {
+pub(crate) fn volume(octets: u64) -> String {
     let (digits, letter) = rounded(octets);
     format!("{digits} {letter}B")
 }
@@ -26,7 +26,7 @@ fn rounded(number: u64) -> (String, &'static str) {
 }
 
 /// A time: `12.3 ms`.
-pub(super) fn milliseconds(milliseconds: f64) -> String {
+pub(crate) fn milliseconds(milliseconds: f64) -> String {
     if milliseconds < 100.0 {
         format!("{milliseconds:.1} ms")
     } else {
@@ -35,7 +35,7 @@ pub(super) fn milliseconds(milliseconds: f64) -> String {
 }
 
 /// A share: `0.5 %`.
-pub(super) fn percent(percent: f64) -> String {
+pub(crate) fn percent(percent: f64) -> String {
     if percent == 0.0 || percent >= 10.0 {
         format!("{percent:.0} %")
     } else {
@@ -44,7 +44,7 @@ pub(super) fn percent(percent: f64) -> String {
 }
 
 /// Seconds, in as many digits as matter.
-pub(super) fn age(seconds: f64) -> String {
+pub(crate) fn age(seconds: f64) -> String {
     if seconds < 10.0 {
         format!("{seconds:.1} s")
     } else if seconds < 6000.0 {
