@@ -11,6 +11,7 @@ mod links;
 mod options;
 mod pair;
 mod prices;
+mod rank;
 mod specific;
 
 use anyhow::Result;
