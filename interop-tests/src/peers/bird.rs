@@ -42,11 +42,13 @@ fn config(place: &Place<'_>) -> String {
          protocol direct {{ ipv4; ipv6; interface \"lo\"; }}\n",
         place.number
     );
+    // The administrator's own routes come before learned ones, as in babeld.
     for family in ["ipv4", "ipv6"] {
         let _ = writeln!(
             text,
             "protocol kernel {{ learn; scan time 1; \
-             {family} {{ import all; export where source = RTS_BABEL; }}; }}"
+             {family} {{ import filter {{ preference = 200; accept; }}; \
+             export where source = RTS_BABEL; }}; }}"
         );
     }
     text.push_str("protocol babel {\n");

@@ -50,7 +50,13 @@ impl Story {
         add_route(&network, carol, DEFAULT, to_carol, "to-exit")?;
         add_route(&network, mallory, DEFAULT, to_mallory, "to-exit")?;
         let home = format!("{}/32", bob.ipv4());
-        add_route(&network, exit, &home, Ipv4Addr::new(10, 1, 3, 1), "to-carol")?;
+        add_route(
+            &network,
+            exit,
+            &home,
+            Ipv4Addr::new(10, 1, 3, 1),
+            "to-carol",
+        )?;
         let shape = "tc qdisc add dev to-exit root tbf burst 5kb latency 100ms rate";
         let shape: Vec<&str> = shape.split(' ').chain([UPLINK]).collect();
         let output = network.namespace(mallory).run(&shape, SHORT)?;
@@ -61,13 +67,20 @@ impl Story {
         let statements = [&["in if to-carol metric 300"], bobs].concat();
         network.start_on(bob, Kind::Ours, &["to-carol", "to-mallory"], &statements)?;
         let limit = 2 * honest.patience().max(liar.patience());
-        network.wait("bob knows both ways and takes mallory's", limit, |network| {
-            let ways = network.peer(bob)?.route_words(DEFAULT, "metric")?;
-            Ok(ways.len() == 2 && network.leads(bob, DEFAULT, mallory)?)
-        })?;
+        network.wait(
+            "bob knows both ways and takes mallory's",
+            limit,
+            |network| {
+                let ways = network.peer(bob)?.route_words(DEFAULT, "metric")?;
+                Ok(ways.len() == 2 && network.leads(bob, DEFAULT, mallory)?)
+            },
+        )?;
         let mut command = network.namespace(exit).command("iperf3");
-        command.args(["--server", "--bind", INTERNET]);
+        command.args(["--server", "--forceflush", "--bind", INTERNET]);
         let server = network.namespace(exit).spawn("iperf3", command)?;
+        network.wait("iperf3 listens", SHORT, |_| {
+            Ok(server.log_tail(5).contains("Server listening"))
+        })?;
         Ok(Self {
             _server: server,
             network,
@@ -102,8 +115,9 @@ impl Story {
     /// Waits until bob's kernel sends the internet's packets through `next`.
     fn await_way(&self, next: Id, limit: Duration) -> Result<Duration> {
         let what = format!("bob leads {DEFAULT} to {}", self.network.name(next));
-        self.network
-            .wait(&what, limit, |network| network.leads(self.bob, DEFAULT, next))
+        self.network.wait(&what, limit, |network| {
+            network.leads(self.bob, DEFAULT, next)
+        })
     }
 }
 
@@ -148,7 +162,9 @@ with_each!(the_liar_loses_its_traffic:
 #[test]
 fn with_nothing_measured_the_liar_is_believed_as_stock_babeld_believes_it() -> Result<()> {
     let story = Story::begin("believed", Kind::Stock, Kind::Stock, &[])?;
-    story.network.stays("bob leads to mallory", AT_ONCE, |network| {
-        network.leads(story.bob, DEFAULT, story.mallory)
-    })
+    story
+        .network
+        .stays("bob leads to mallory", AT_ONCE, |network| {
+            network.leads(story.bob, DEFAULT, story.mallory)
+        })
 }
