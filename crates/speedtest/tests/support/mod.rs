@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 #![allow(missing_debug_implementations, reason = "nobody prints it")]
 
+pub mod relay;
+
 use speedtest::server::{Limits, Options, Server};
 use speedtest::{Message, Outcome, Request};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -85,4 +87,9 @@ pub fn failed(request: &Request) -> (String, u64) {
         Message::Failed { why, bytes } => (why, bytes),
         other => panic!("{other:?}"),
     }
+}
+
+/// Within so many percent.
+pub fn about(measured: Option<u64>, expected: u64, percent: u64) -> bool {
+    measured.is_some_and(|measured| measured.abs_diff(expected) * 100 <= expected * percent)
 }
