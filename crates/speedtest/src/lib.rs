@@ -8,6 +8,7 @@
 
 mod budget;
 mod contract;
+mod ndt7;
 mod ours;
 mod payload;
 mod pipe;
@@ -17,6 +18,7 @@ mod rate;
 mod run;
 pub mod server;
 mod socket;
+mod tcpinfo;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct Pipe {
     socket: Metered,
+    /// Octets that readers got.
+    received: u64,
     #[cfg(feature = "tls")]
     tls: Option<Box<rustls::Connection>>,
 }
@@ -34,6 +36,7 @@ impl Pipe {
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket: Metered { socket, budget },
+            received: 0,
             #[cfg(feature = "tls")]
             tls: None,
         })
@@ -51,6 +54,11 @@ impl Pipe {
         Ok(pipe)
     }
 
+    /// Octets that were read from it, inside TLS.
+    pub(crate) const fn received(&self) -> u64 {
+        self.received
+    }
+
     pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket.socket
     }
@@ -59,7 +67,7 @@ impl Pipe {
     pub(crate) fn settle(&mut self, until: Instant) -> Result<(), Why> {
         #[cfg(feature = "tls")]
         loop {
-            let Self { socket, tls } = self;
+            let Self { socket, tls, .. } = self;
             let Some(tls) = tls else { break };
             if !tls.is_handshaking() && !tls.wants_write() {
                 break;
@@ -170,6 +178,14 @@ impl Pipe {
 
 impl Read for Pipe {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.take(into)?;
+        self.received += count as u64;
+        Ok(count)
+    }
+}
+
+impl Pipe {
+    fn take(&mut self, into: &mut [u8]) -> io::Result<usize> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             loop {

@@ -1,11 +1,13 @@
-//! TLS 1.3 with raw public keys (RFC 7250): a key and its pin, no certificate, no name, no clock.
+//! TLS: with raw public keys (RFC 7250) for our own protocol, a key and its pin, no certificate,
+//! no name, no clock; with the web's certificates for ndt7.
 
-use crate::url::Pin;
+use crate::url::{Host, Pin};
 use crate::why::Why;
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring as provider};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer,
     UnixTime,
@@ -13,14 +15,15 @@ use rustls::pki_types::{
 use rustls::server::AlwaysResolvesServerRawPublicKeys;
 use rustls::sign::CertifiedKey;
 use rustls::{
-    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, Error, ServerConfig,
-    ServerConnection, SignatureScheme,
+    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, Error, RootCertStore,
+    ServerConfig, ServerConnection, SignatureScheme,
 };
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The server's side of every connection.
+/// The responder's side of every connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     config: Arc<ServerConfig>,
@@ -83,6 +86,56 @@ pub(crate) fn pinned_client(pin: Pin) -> Result<Connection, Why> {
     ClientConnection::new(Arc::new(config), name)
         .map(Connection::from)
         .map_err(broken)
+}
+
+/// A connection to whoever has a certificate for `host`, by the authorities that the system
+/// trusts.
+pub(crate) fn web_client(host: &Host, address: IpAddr) -> Result<Connection, Why> {
+    let name = match host {
+        Host::Name(name) => ServerName::try_from(name.clone())
+            .map_err(|_| Why::new(format!("`{name}` is no name for a certificate")))?,
+        Host::Address(_) | Host::Neighbour => ServerName::from(address),
+    };
+    let config = ClientConfig::builder_with_provider(crypto())
+        .with_safe_default_protocol_versions()
+        .map_err(broken)?
+        .with_root_certificates(authorities()?)
+        .with_no_client_auth();
+    ClientConnection::new(Arc::new(config), name)
+        .map(Connection::from)
+        .map_err(broken)
+}
+
+/// Where systems keep the certificates that they trust.
+const AUTHORITIES: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
+
+/// Those of `$SSL_CERT_FILE`, else of the system.
+fn authorities() -> Result<RootCertStore, Why> {
+    let said = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let path = said
+        .or_else(|| {
+            AUTHORITIES
+                .into_iter()
+                .map(PathBuf::from)
+                .find(|path| path.exists())
+        })
+        .ok_or("no certificates to check the server's with: apt-get install ca-certificates")?;
+    let read = CertificateDer::pem_file_iter(&path)
+        .map_err(|error| Why::new(format!("{}: {error}", path.display())))?;
+    let mut store = RootCertStore::empty();
+    // One that is not understood does not cost the others.
+    store.add_parsable_certificates(read.filter_map(Result::ok));
+    if store.is_empty() {
+        return Err(Why::new(format!(
+            "{}: no certificate in it",
+            path.display()
+        )));
+    }
+    Ok(store)
 }
 
 fn crypto() -> Arc<CryptoProvider> {

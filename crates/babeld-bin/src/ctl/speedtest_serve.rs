@@ -26,6 +26,7 @@ usage: babelctl speedtest serve [OPTION...]
       --key FILE        where that key is kept (made when missing); implies --tls.
                         Without it /var/lib/babel-speedtest.key
       --plain           with --tls: serve in the clear as well
+      --ndt7            ndt7 without TLS as well, for clients of M-Lab's kind
       --hourly BYTES    what one client may use in an hour, both directions (20G)
       --tests N         tests at once (8)
   -h, --help            this text
@@ -92,7 +93,7 @@ fn parse(arguments: &[OsString]) -> Result<Option<Options>, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut listen = Vec::new();
     let mut limits = Limits::default();
-    let (mut tls, mut plain, mut key) = (false, false, None);
+    let (mut tls, mut plain, mut ndt7, mut key) = (false, false, false, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
@@ -103,6 +104,7 @@ fn parse(arguments: &[OsString]) -> Result<Option<Options>, lexopt::Error> {
             }
             Short('t') | Long("tls") => tls = true,
             Long("plain") => plain = true,
+            Long("ndt7") => ndt7 = true,
             Long("key") => key = Some(PathBuf::from(parser.value()?)),
             Long("hourly") => {
                 // Decimal K, M and G, as everywhere.
@@ -122,6 +124,7 @@ fn parse(arguments: &[OsString]) -> Result<Option<Options>, lexopt::Error> {
         listen,
         plain: plain || key.is_none(),
         key,
+        ndt7,
         limits,
     }))
 }

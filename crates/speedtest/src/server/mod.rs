@@ -1,4 +1,4 @@
-//! The responder: our own protocol, plain or in TLS, on one port.
+//! The responder: our own protocol, plain or in TLS, and ndt7, all on one port.
 //!
 //! Told apart by the first octet. Every client is a stranger: connections, tests at once, octets
 //! per client and hour, and the time of each step are bounded; one client's fault ends that
@@ -37,6 +37,8 @@ pub struct Options {
     /// Serve it in TLS, with the key in this file; made, readable by its owner only, where it is
     /// missing.
     pub key: Option<PathBuf>,
+    /// Serve ndt7 without TLS.
+    pub ndt7: bool,
     /// How much.
     pub limits: Limits,
 }
@@ -94,6 +96,7 @@ impl Server {
         }
         let shared = Arc::new(Shared {
             plain: options.plain,
+            ndt7: options.ndt7,
             identity,
             limits: options.limits,
             quota: Mutex::new(Quota::new(options.limits.client_octets_per_hour)),
@@ -162,6 +165,7 @@ type Identity = std::convert::Infallible;
 /// What all threads share.
 struct Shared {
     plain: bool,
+    ndt7: bool,
     identity: Option<Identity>,
     limits: Limits,
     quota: Mutex<Quota>,

@@ -3,6 +3,7 @@
 use super::quota::Client;
 use super::{Live, Shared, lock};
 use crate::budget::Budget;
+use crate::ndt7;
 use crate::ours::transfer::{self, Limits, Verdict};
 use crate::ours::{Command, Direction, Hello, Status, Token, Welcome, pings};
 use crate::payload::{Payload, random};
@@ -84,6 +85,10 @@ fn dispatch(
             pipe.settle(by)?;
             pipe
         }
+        [b'G'] if shared.ndt7 => {
+            let pipe = Pipe::plain(socket, budget)?;
+            return ndt7(pipe, client, shared, until, told);
+        }
         _ => return Err("what it speaks is not served here".into()),
     };
     let mut hello = [0; Hello::LENGTH];
@@ -105,6 +110,49 @@ fn dispatch(
             answer_pings(&mut pipe, token, client, shared, until)
         }
         None => Err("it speaks another protocol or version".into()),
+    }
+}
+
+fn ndt7(
+    pipe: Pipe,
+    client: Client,
+    shared: &Shared,
+    until: Instant,
+    told: &mut Told,
+) -> Result<(), Why> {
+    let (socket, test) = ndt7::server::accept(pipe, soon(shared.limits.patience, until))?;
+    told.what = "ndt7";
+    let _place = Place::take(shared)?;
+    if lock(&shared.quota).left(client, Instant::now()) == 0 {
+        return Err("refused, its hour is spent".into());
+    }
+    let count = match test {
+        ndt7::server::Test::Download => &mut told.down,
+        ndt7::server::Test::Upload => &mut told.up,
+    };
+    ndt7::server::run(socket, test, until, &mut |octets| {
+        *count += octets;
+        let left = lock(&shared.quota).spend(client, octets, Instant::now());
+        left > 0 && !shared.stopping()
+    })
+}
+
+/// One of the tests at once.
+struct Place<'a>(&'a Shared);
+
+impl<'a> Place<'a> {
+    fn take(shared: &'a Shared) -> Result<Self, Why> {
+        let place = Self(shared);
+        if shared.tests.fetch_add(1, Ordering::Relaxed) >= shared.limits.tests {
+            return Err("refused, busy".into());
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.tests.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -15,6 +15,7 @@ pub fn options() -> Options {
         listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
         plain: true,
         key: None,
+        ndt7: true,
         limits: Limits::default(),
     }
 }
