@@ -37,6 +37,9 @@ pub fn run(settings: Settings, arguments: Vec<OsString>) -> anyhow::Result<()> {
     for warning in &settings.warnings {
         log::complain(warning);
     }
+    for doubt in settings.doubts() {
+        log::complain(format_args!("Warning: {doubt}"));
+    }
     if let Some(path) = settings.log_file_in_use() {
         log::redirect(path).with_context(|| format!("open({})", path.display()))?;
     }

@@ -469,7 +469,7 @@ fn a_check_of_files_reports_what_they_come_to() {
             "Warning: 'diversity' has no effect: diversity routing is gone since 1.13 ({}:5)\n\
              interfaces: 2 (a, b)\n\
              filter rules: 0 in, 0 out, 1 redistribute, 0 install\n\
-             prices: on\n\
+             prices: on\nranking: off\n\
              configuration is good (1 warning)",
             name(&config)
         )

@@ -308,6 +308,20 @@ fn a_configuration_is_checked_without_a_daemon() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("configuration is good"), "{said}");
+    assert!(said.contains("ranking: off"), "{said}");
+    std::fs::write(&file, "qos-goal download 20M\n").expect("written");
+    let output = babelctl(&["check-config", file.to_str().expect("text")])
+        .output()
+        .expect("babelctl runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "Warning: there is a 'qos-goal', but nothing measures",
+        "ranking: on (goals: 1, speedtest targets: 0)",
+        "configuration is good (1 warning)",
+    ] {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
     std::fs::write(&file, "interface eth0\nfrobnicate yes\n").expect("written");
     let (said, code) = complaint(&mut babelctl(&[
         "check-config",

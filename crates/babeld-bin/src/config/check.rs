@@ -40,6 +40,10 @@ impl fmt::Display for Report {
         for warning in self.warnings() {
             writeln!(f, "{warning}")?;
         }
+        let doubts = settings.doubts();
+        for doubt in &doubts {
+            writeln!(f, "Warning: {doubt}")?;
+        }
         let names: Vec<&str> = self.interfaces().collect();
         match names.len() {
             0 => writeln!(f, "interfaces: none; name them on the command line")?,
@@ -56,7 +60,16 @@ impl fmt::Display for Report {
         )?;
         let prices = if settings.prices_on() { "on" } else { "off" };
         writeln!(f, "prices: {prices}")?;
-        match self.warnings().len() {
+        let quality = &settings.quality;
+        let (goals, targets) = (quality.goals.len(), quality.targets.len());
+        match settings.ranking_on() {
+            false => writeln!(f, "ranking: off")?,
+            true => writeln!(
+                f,
+                "ranking: on (goals: {goals}, speedtest targets: {targets})"
+            )?,
+        }
+        match self.warnings().len() + doubts.len() {
             1 => write!(f, "configuration is good (1 warning)"),
             count => write!(f, "configuration is good ({count} warnings)"),
         }

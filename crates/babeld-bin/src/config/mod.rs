@@ -115,6 +115,7 @@
 mod auth;
 mod check;
 mod difference;
+mod doubts;
 mod error;
 mod interface;
 mod key;

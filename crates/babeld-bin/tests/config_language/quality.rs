@@ -344,3 +344,62 @@ fn a_node_holds_a_bounded_number_of_targets() {
     s.read_argument("speedtest-target one-more babel://y")
         .expect("room");
 }
+
+#[test]
+fn statements_that_are_odd_together_are_doubted() {
+    for (text, doubts) in [
+        (
+            "qos-goal download 20M",
+            &["'qos-goal', but nothing measures"][..],
+        ),
+        (
+            "qos-goal download 20M\nspeedtest-target l babel://neighbour",
+            &["tests the link to the neighbour only"],
+        ),
+        (
+            "probe-prefix fd01::/64\nspeedtest-target a babel://192.0.2.1\n\
+             speedtest-target b babel://[fd02::1]\nspeedtest-target c ndt7://example.net",
+            &[
+                "speedtest-target a: its server is IPv4 and there is no IPv4 'probe-prefix': \
+               downloads from it will be unpinned",
+            ],
+        ),
+        (
+            "probe-prefix 10.9.0.0/24\nspeedtest-target b babel://[fd02::1]",
+            &["speedtest-target b: its server is IPv6"],
+        ),
+        (
+            "probe-prefix 10.9.0.0/24\nprobe-prefix fd01::/64\nredistribute ip 10.0.0.0/8\n\
+             redistribute ip fd01::/65 le 128 metric 5",
+            &[
+                "probe-prefix 10.9.0.0/24 overlaps 'redistribute ip 10.0.0.0/8'",
+                "probe-prefix fd01::/64 overlaps 'redistribute ip fd01::/65'",
+            ],
+        ),
+        (
+            "probe-table 100\nexport-table 101\nimport-table 103\nimport-table 104\n\
+             install ip ::/0 table 100",
+            &[
+                "'export-table 101' is one of the four tables of 'probe-table 100'",
+                "'import-table 103'",
+                "'install … table 100'",
+            ],
+        ),
+    ] {
+        let found = settings(text).doubts();
+        assert_eq!(found.len(), doubts.len(), "{text}: {found:?}");
+        for (found, part) in found.iter().zip(doubts) {
+            assert!(found.contains(part), "{text}: {found}");
+        }
+    }
+    for good in [
+        "",
+        "probe-prefix 10.9.0.0/24\nredistribute ip 10.0.0.0/8 deny\nredistribute ip 192.0.2.0/24",
+        "qos-goal download 20M\nlocal-path-readwrite /x",
+        "qos-goal download 20M\nspeedtest-target a babel://192.0.2.1",
+        "speedtest-target l babel://neighbour\nspeedtest-target a ndt7://example.net",
+        "local-port-readwrite 5\nspeedtest-target l babel://neighbour",
+    ] {
+        assert_eq!(settings(good).doubts(), [""; 0], "{good}");
+    }
+}
