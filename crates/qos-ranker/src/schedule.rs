@@ -10,107 +10,31 @@
 
 mod budget;
 mod evidence;
+mod order;
 mod pace;
+mod running;
+mod spending;
 
 use crate::report::Peer;
-use babel_core::prefix::Prefix;
 use babel_core::time::Instant;
 use budget::Budget;
 use core::time::Duration;
 use evidence::Evidence;
+use running::{Occupancy, Running};
 use std::collections::BTreeMap;
 
 pub use evidence::Conclusion;
-
-/// A `speedtest-target`, as far as planning goes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Plan {
-    /// Its name.
-    pub name: String,
-    /// It speaks for destinations inside this; `None`: for all.
-    pub scope: Option<Prefix>,
-    /// Between two tests of one neighbour, on average.
-    pub interval: Duration,
-    /// Octets in any 24 hours, over all neighbours.
-    pub daily_budget: u64,
-    /// The target is the neighbour itself: others' success says nothing of its failure.
-    pub link_test: bool,
-}
-
-impl Plan {
-    /// How long to believe a result: as long as three tests should take, so that none that comes
-    /// in time finds the one before it ageing.
-    pub fn validity(&self) -> Duration {
-        self.interval.saturating_mul(3)
-    }
-}
-
-/// A neighbour that could be tested now.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PeerState {
-    /// Which one.
-    pub peer: Peer,
-    /// Its link carries traffic that a test would hurt, or that would hurt a test.
-    pub busy: bool,
-    /// A test that this schedule did not start is using its link.
-    pub testing: bool,
-}
-
-/// A test to run.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Start {
-    /// Through whom.
-    pub peer: Peer,
-    /// Against which target.
-    pub target: String,
-    /// The target's.
-    pub scope: Option<Prefix>,
-    /// The most that it may spend, both ways together.
-    pub bytes_limit: u64,
-    /// For its random payload and lengths.
-    pub seed: u64,
-}
-
-/// How many tests there were.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct TestCounts {
-    /// Ended well.
-    pub run: u64,
-    /// Left out because the link was busy or the budget spent.
-    pub skipped: u64,
-    /// Ended badly.
-    pub failed: u64,
-    /// Octets spent by all of them.
-    pub bytes: u64,
-}
-
-/// Why a test asked for by hand cannot start.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Refusal {
-    /// There is no such target.
-    #[error("no speedtest-target is called {0}")]
-    UnknownTarget(String),
-    /// Another test would disturb it.
-    #[error("a test is running on {0} already: wait for it to end")]
-    LinkInUse(String),
-    /// The machine has enough to do.
-    #[error(
-        "{} tests are running already: wait for one to end",
-        Schedule::MAX_AT_ONCE
-    )]
-    TooMany,
-    /// All spent.
-    #[error("the daily-budget of speedtest-target {0} is spent: raise it, or wait")]
-    BudgetSpent(String),
-}
+pub use order::{PeerState, Plan, Refusal, Start, TestCounts};
 
 /// The plan.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     random: fastrand::Rng,
     targets: BTreeMap<String, Target>,
+    /// What targets had spent in another life that are not known yet.
+    restored: BTreeMap<String, Budget>,
     pairs: BTreeMap<(Peer, String), Pair>,
-    running: Vec<Running>,
+    running: Occupancy,
     counts: TestCounts,
     next_due: Option<Instant>,
 }
@@ -135,14 +59,6 @@ struct Pair {
     evidence: Evidence,
 }
 
-#[derive(Clone, Debug)]
-struct Running {
-    peer: Peer,
-    target: String,
-    since: Instant,
-    reserved: u64,
-}
-
 impl Schedule {
     /// Tests at once.
     pub const MAX_AT_ONCE: usize = 4;
@@ -158,8 +74,9 @@ impl Schedule {
         Self {
             random: fastrand::Rng::with_seed(seed),
             targets: BTreeMap::new(),
+            restored: BTreeMap::new(),
             pairs: BTreeMap::new(),
-            running: Vec::new(),
+            running: Occupancy::default(),
             counts: TestCounts::default(),
             next_due: None,
         }
@@ -171,7 +88,7 @@ impl Schedule {
         for plan in plans {
             let target = match old.remove(&plan.name) {
                 Some(target) => Target { plan, ..target },
-                None => Target::new(plan),
+                None => Target::new(plan, &mut self.restored),
             };
             self.targets.insert(target.plan.name.clone(), target);
         }
@@ -216,10 +133,10 @@ impl Schedule {
         if !self.targets.contains_key(target) {
             return Err(Refusal::UnknownTarget(target.into()));
         }
-        if self.is_used(peers, &peer.interface) {
+        if self.running.is_used(peers, &peer.interface) {
             return Err(Refusal::LinkInUse(peer.interface.clone()));
         }
-        if self.at_once(peers) >= Self::MAX_AT_ONCE {
+        if self.running.links(peers) >= Self::MAX_AT_ONCE {
             return Err(Refusal::TooMany);
         }
         let start = self.begin(now, peer, target);
@@ -237,9 +154,7 @@ impl Schedule {
         bytes: u64,
         ok: bool,
     ) -> Conclusion {
-        let is_it = |one: &Running| &one.peer == peer && one.target == target;
-        let running = self.running.iter().position(is_it);
-        let running = running.map(|at| self.running.swap_remove(at));
+        let running = self.running.remove(peer, target);
         let began = running.as_ref().map_or(now, |one| one.since);
         self.counts.bytes = self.counts.bytes.saturating_add(bytes);
         if ok {
@@ -274,6 +189,24 @@ impl Schedule {
         match conclusion {
             Conclusion::Doubt if aim.plan.link_test => Conclusion::Nothing,
             conclusion => conclusion,
+        }
+    }
+
+    /// A test that [`Schedule::poll`] ordered could not begin, through no fault of the neighbour or
+    /// the target: it counts as failed, is tried again later, and says nothing of anybody.
+    pub fn abandoned(&mut self, now: Instant, peer: &Peer, target: &str) {
+        self.counts.failed += 1;
+        let reserved = self
+            .running
+            .remove(peer, target)
+            .map_or(0, |one| one.reserved);
+        let Some(aim) = self.targets.get_mut(target) else {
+            return;
+        };
+        aim.budget.spend(now, 0, reserved);
+        if let Some(pair) = self.pairs.get_mut(&(peer.clone(), target.to_owned())) {
+            let spacing = pace::put_off(aim.plan.interval, true);
+            pair.next = now + pace::around(&mut self.random, spacing);
         }
     }
 
@@ -314,7 +247,9 @@ impl Schedule {
         target: &str,
         busy: bool,
     ) -> Option<Start> {
-        if self.is_used(peers, &peer.interface) || self.at_once(peers) >= Self::MAX_AT_ONCE {
+        if self.running.is_used(peers, &peer.interface)
+            || self.running.links(peers) >= Self::MAX_AT_ONCE
+        {
             return None;
         }
         let start = if busy {
@@ -341,7 +276,7 @@ impl Schedule {
         let bytes_limit = aim
             .budget
             .reserve(now, aim.plan.daily_budget, wanted, share / 4)?;
-        self.running.push(Running {
+        self.running.add(Running {
             peer: peer.clone(),
             target: target.to_owned(),
             since: now,
@@ -403,26 +338,12 @@ impl Schedule {
 
     /// A caller that forgot a test must not keep its link shut for ever.
     fn end_overdue(&mut self, now: Instant) {
-        let overdue = |one: &&Running| now.since(one.since) >= Self::LONGEST;
-        while let Some(one) = self.running.iter().find(overdue).cloned() {
+        let running = self.running.iter();
+        let overdue = running.filter(|one| now.since(one.since) >= Self::LONGEST);
+        let overdue: Vec<Running> = overdue.cloned().collect();
+        for one in overdue {
             let _ = self.finished(now, &one.peer, &one.target, one.reserved, false);
         }
-    }
-
-    /// Whether a test uses this interface.
-    fn is_used(&self, peers: &[PeerState], interface: &str) -> bool {
-        let ours = self.running.iter().map(|one| &one.peer);
-        let others = peers.iter().filter(|one| one.testing).map(|one| &one.peer);
-        ours.chain(others).any(|peer| peer.interface == interface)
-    }
-
-    /// Tests running, ours and others'.
-    fn at_once(&self, peers: &[PeerState]) -> usize {
-        let is_ours = |peer: &Peer| self.running.iter().any(|one| &one.peer == peer);
-        let others = peers
-            .iter()
-            .filter(|one| one.testing && !is_ours(&one.peer));
-        self.running.len() + others.count()
     }
 
     /// How many neighbours share a target's budget.
@@ -436,10 +357,10 @@ impl Schedule {
 }
 
 impl Target {
-    fn new(plan: Plan) -> Self {
+    fn new(plan: Plan, restored: &mut BTreeMap<String, Budget>) -> Self {
         Self {
+            budget: restored.remove(&plan.name).unwrap_or_default(),
             plan,
-            budget: Budget::default(),
             failures: 0,
             not_before: Instant::ZERO,
         }

@@ -13,6 +13,7 @@ use crate::moment::{Lifetime, Moment};
 use crate::ranker::Ranker;
 use crate::report::{Peer, Pinned, Source};
 use crate::ring::{Reading, Ring};
+use crate::schedule::Schedule;
 use babel_core::prefix::Prefix;
 use babel_core::time::Instant;
 use core::fmt::Write;
@@ -21,6 +22,8 @@ use core::time::Duration;
 
 const TITLE: &str = "babel-quality";
 const VERSION: &str = "1";
+/// Begins a line about a target's budget.
+const SPENT: &str = "spent";
 /// A clock set back by less than this is taken for one that stood still.
 const SMALL_STEP: Duration = Duration::from_secs(60);
 /// No line of ours is longer.
@@ -73,14 +76,7 @@ impl Ranker {
     /// # Errors
     /// If the first line is not that of this version; bad lines after it are left out.
     pub fn from_text(text: &str, now: Instant, wall: Duration) -> Result<Restored, InvalidState> {
-        let mut lines = text.lines();
-        let mut title = lines.next().unwrap_or_default().split(' ');
-        let known = title.next() == Some(TITLE)
-            && title.next() == Some(VERSION)
-            && title.next() == Some("saved");
-        let saved = title.next().and_then(|saved| saved.parse().ok());
-        let saved = saved.filter(|_| known).ok_or(InvalidState)?;
-        let away = Away::between(Duration::from_millis(saved), wall);
+        let (away, lines) = opened(text, wall)?;
         let mut restored = Restored {
             ranker: Self::new(),
             bad_lines: Vec::new(),
@@ -88,10 +84,8 @@ impl Ranker {
         };
         for (number, line) in (2..).zip(lines) {
             let words = Words::new(line, now, away);
-            if words
-                .and_then(|words| words.read(&mut restored.ranker))
-                .is_none()
-            {
+            let read = words.and_then(|words| words.read(&mut restored.ranker));
+            if read.is_none() && spent(line).is_none() {
                 restored.bad += 1;
                 if restored.bad_lines.len() < 8 {
                     restored.bad_lines.push(number);
@@ -101,6 +95,61 @@ impl Ranker {
         restored.ranker.settle(now);
         Ok(restored)
     }
+}
+
+impl Schedule {
+    /// What targets have spent, as lines that follow those of [`Ranker::to_text`] in one text.
+    pub fn to_text(&self, now: Instant) -> String {
+        let mut text = String::new();
+        for (target, age, bytes) in self.spending(now) {
+            let (target, age) = (escaped(target), age.as_millis());
+            line(&mut text, format_args!("{SPENT} {target} {bytes} {age}"));
+        }
+        text
+    }
+
+    /// Takes over what targets had spent, from the text of another life; once, before any test.
+    /// Lines that cannot be read are left to [`Ranker::from_text`] to tell of.
+    ///
+    /// # Errors
+    /// If the first line is not that of this version.
+    pub fn restore(
+        &mut self,
+        text: &str,
+        now: Instant,
+        wall: Duration,
+    ) -> Result<(), InvalidState> {
+        let (away, lines) = opened(text, wall)?;
+        for (target, bytes, age) in lines.filter_map(spent) {
+            // If nobody knows how long it was, it counts for as long as it would have.
+            self.restore_spending(now, target, away.age(age, Duration::ZERO), bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Reads the first line: how long the daemon was away, and the other lines.
+fn opened(text: &str, wall: Duration) -> Result<(Away, core::str::Lines<'_>), InvalidState> {
+    let mut lines = text.lines();
+    let mut title = lines.next().unwrap_or_default().split(' ');
+    let known = title.next() == Some(TITLE)
+        && title.next() == Some(VERSION)
+        && title.next() == Some("saved");
+    let saved = title.next().and_then(|saved| saved.parse().ok());
+    let saved = saved.filter(|_| known).ok_or(InvalidState)?;
+    Ok((Away::between(Duration::from_millis(saved), wall), lines))
+}
+
+/// A line of what a target spent: its name, octets, and how long ago.
+fn spent(line: &str) -> Option<(String, u64, Duration)> {
+    let mut words = line.split(' ');
+    if line.len() > LONGEST_LINE || words.next() != Some(SPENT) {
+        return None;
+    }
+    let target = unescaped(words.next()?)?;
+    let bytes = words.next()?.parse().ok()?;
+    let age = Duration::from_millis(words.next()?.parse().ok()?);
+    words.next().is_none().then_some((target, bytes, age))
 }
 
 fn write_entry(text: &mut String, who: &str, entry: &Entry, now: Instant) {

@@ -273,6 +273,65 @@ fn a_test_that_nobody_ends_does_not_shut_its_link_for_ever() {
 }
 
 #[test]
+fn a_test_that_could_not_begin_says_nothing_and_gives_its_share_back() {
+    let mut schedule = schedule(vec![plan("fra")]);
+    let two = peers(2);
+    for minute in 0..300u64 {
+        let now = second(minute * 60);
+        while let Some(start) = schedule.poll(now, &two) {
+            if start.peer == two[0].peer {
+                schedule.abandoned(now, &start.peer, &start.target);
+            } else {
+                assert_eq!(
+                    schedule.finished(now, &start.peer, &start.target, 0, true),
+                    Conclusion::Nothing
+                );
+            }
+        }
+        assert_eq!(schedule.spent(now, "fra"), 0);
+    }
+    assert!(
+        (10..=200).contains(&schedule.counts().failed),
+        "{:?}",
+        schedule.counts()
+    );
+    let start = schedule
+        .start(second(20_000), &two, &two[0].peer, "fra")
+        .expect("a start");
+    assert_eq!(
+        schedule.finished(second(20_001), &start.peer, "fra", 0, false),
+        Conclusion::Nothing
+    );
+}
+
+#[test]
+fn what_was_spent_survives_a_restart_whenever_the_targets_are_told() {
+    let wall = Duration::from_secs(1_795_000_000);
+    let mut old = schedule(vec![plan("fra"), plan("a b")]);
+    let one = peers(1);
+    let start = old
+        .start(second(90_000), &one, &one[0].peer, "a b")
+        .expect("a start");
+    let _ = old.finished(second(90_001), &start.peer, "a b", 700, true);
+    let text = crate::Ranker::new().to_text(second(90_002), wall) + &old.to_text(second(90_002));
+    let restored = crate::Ranker::from_text(&text, second(1), wall).expect("a state");
+    assert_eq!((restored.bad, restored.ranker.is_empty()), (0, true));
+    let mut new = Schedule::new(1);
+    assert_eq!(new.restore(&text, second(1), wall), Ok(()));
+    assert_eq!(new.to_text(second(1)), old.to_text(second(90_002)));
+    new.set_targets(vec![plan("fra"), plan("a b")]);
+    assert_eq!(new.spent(second(1), "a b"), 700);
+    assert_eq!(new.spent(second(25 * 3600), "a b"), 0);
+    let mut late = schedule(vec![plan("a b")]);
+    assert_eq!(late.restore(&text, second(1), wall + 30 * HOUR), Ok(()));
+    assert_eq!(late.spent(second(1), "a b"), 0);
+    let mut back = schedule(vec![plan("a b")]);
+    assert_eq!(back.restore(&text, second(1), wall - 30 * HOUR), Ok(()));
+    assert_eq!(back.spent(second(1), "a b"), 700);
+    assert!(back.restore("rubbish", second(1), wall).is_err());
+}
+
+#[test]
 fn what_needs_a_fresh_look_is_tested_soon() {
     let mut schedule = schedule(vec![plan("fra")]);
     let two = peers(2);
