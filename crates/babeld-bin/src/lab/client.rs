@@ -13,6 +13,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 /// More than any answer in a lab.
 const ANSWER_OCTETS: u64 = 4 << 20;
 
+/// The metric of a route that is none.
+const INFINITY: u32 = 65535;
+
 /// A connection to a daemon.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -25,6 +28,8 @@ pub(super) struct Route {
     pub(super) prefix: String,
     pub(super) installed: bool,
     pub(super) metric: u32,
+    /// As the neighbour advertised it.
+    pub(super) refmetric: u32,
     /// What it costs the node per megabyte, if it has a price.
     pub(super) price: Option<u32>,
     pub(super) interface: String,
@@ -66,6 +71,17 @@ impl Client {
             .collect())
     }
 
+    /// The link-local address of the neighbour on an interface that leads to one only.
+    pub(super) fn neighbour(&mut self, interface: &str) -> Result<String> {
+        let lines = self.ask("dump")?;
+        let mut addresses = lines.iter().filter_map(|line| {
+            let line = line.strip_prefix("add neighbour ")?;
+            (value(line, "if")? == interface).then(|| value(line, "address"))?
+        });
+        let address = addresses.next().map(str::to_owned);
+        address.with_context(|| format!("it has no neighbour on {interface}"))
+    }
+
     fn answer(&mut self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         let mut limited = self.stream.by_ref().take(ANSWER_OCTETS);
@@ -87,24 +103,33 @@ impl Client {
 }
 
 impl Route {
+    /// Whether it leads anywhere: a retracted route is shown for a while.
+    pub(super) fn is_usable(&self) -> bool {
+        self.metric < INFINITY
+    }
+
     /// Reads a line about a route; `None` for all others.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
         if words.next() != Some("add") || words.next() != Some("route") {
             return None;
         }
-        let value = |key: &str| {
-            let mut words = line.split_whitespace().skip(3);
-            words.find(|&word| word == key).and_then(|_| words.next())
-        };
+        let value = |key: &str| value(line, key);
         Some(Self {
             prefix: value("prefix")?.to_owned(),
             installed: value("installed")? == "yes",
             metric: value("metric")?.parse().ok()?,
+            refmetric: value("refmetric")?.parse().ok()?,
             price: value("price").and_then(|price| price.parse().ok()),
             interface: value("if")?.to_owned(),
         })
     }
+}
+
+/// The word after a key; keys and values follow the kind of the object and its name.
+fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    let mut words = line.split_whitespace();
+    words.find(|&word| word == key).and_then(|_| words.next())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The diamond's story: two ways, a price rises, a node dies.
 
 use super::client::Route;
+use super::figures::Figures;
 use super::network::prefixes;
 use super::scenario::{Node, peer_on};
 use super::show::{Style, spoken};
@@ -26,13 +27,6 @@ const MOVE_LIMIT: Duration = Duration::from_secs(75);
 /// From a neighbour's death to traffic on the other way.
 const RECOVER_LIMIT: Duration = Duration::from_secs(20);
 
-/// The metric of a route that is none.
-const INFINITY: u32 = 65535;
-
-/// What the last lines tell.
-#[derive(Debug, Default)]
-struct Figures(Vec<String>);
-
 /// Tells the story; an error says what did not happen.
 pub(super) fn tell(stage: &mut Stage) -> Result<()> {
     let mut figures = Figures::default();
@@ -52,11 +46,7 @@ pub(super) fn tell(stage: &mut Stage) -> Result<()> {
     let seen = stage.show_pings(FROM, TO)?;
     stage.expect_way(seen, CHEAP)?;
 
-    stage.screen.heading("Measured");
-    figures
-        .0
-        .iter()
-        .for_each(|figure| stage.screen.line(&format!("  {figure}")));
+    figures.show(&stage.screen);
     Ok(())
 }
 
@@ -92,8 +82,7 @@ fn first_act(stage: &mut Stage, chosen: &str, figures: &mut Figures) -> Result<(
         MOVE_LIMIT,
         |network| {
             let routes = network.routes(FROM)?;
-            let usable =
-                |route: &&Route, prefix: &str| route.prefix == prefix && route.metric < INFINITY;
+            let usable = |route: &&Route, prefix: &str| route.prefix == prefix && route.is_usable();
             let known = |prefix: &str| routes.iter().filter(|route| usable(route, prefix)).count();
             let via =
                 |prefix: &str| installed(&routes, prefix).map(|route| peer_on(&route.interface));
@@ -241,12 +230,6 @@ fn node_dies(
         &with_losses(&after, losses),
     );
     Ok(())
-}
-
-impl Figures {
-    fn add(&mut self, what: &str, figure: &str) {
-        self.0.push(format!("{what:<44} {figure}"));
-    }
 }
 
 /// The pings of a stretch once all of their answers must have come.

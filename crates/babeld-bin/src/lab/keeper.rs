@@ -76,6 +76,7 @@ pub(super) fn keep(scenario: &'static Scenario, directory: &Path, options: Optio
         netns::become_root()?;
         let place = Place::claim(directory.to_owned())?;
         let mut network = Network::build(scenario, place.directory(), options)?;
+        network.start_hosts()?;
         for late in [false, true] {
             start(&mut network, late)?;
         }
@@ -109,8 +110,7 @@ pub(super) fn keep(scenario: &'static Scenario, directory: &Path, options: Optio
 fn start(network: &mut Network, late: bool) -> Result<()> {
     for node in network
         .scenario()
-        .nodes
-        .iter()
+        .routers()
         .filter(|node| node.joins_late == late)
     {
         network
@@ -251,8 +251,8 @@ fn processes(network: &Network) -> String {
     for member in network.members() {
         let name = member.node.name;
         text += &format!("{name} holder {}\n", member.namespace.pid());
-        if let Some(daemon) = &member.daemon {
-            text += &format!("{name} babeld {}\n", daemon.pid());
+        for program in [&member.daemon, &member.responder].into_iter().flatten() {
+            text += &format!("{name} {} {}\n", program.name(), program.pid());
         }
     }
     text

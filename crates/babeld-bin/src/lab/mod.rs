@@ -5,15 +5,25 @@
 
 mod client;
 mod diamond;
+mod figures;
 mod interrupt;
 mod keeper;
+mod liar;
+mod market;
 mod network;
 mod ping;
 mod place;
+mod responder;
 mod scenario;
 mod show;
+mod specialist;
+mod stock;
 mod story;
 mod stream;
+mod traffic;
+mod trial;
+mod uplink;
+mod ways;
 
 use anyhow::{Context, Result, bail, ensure};
 use interrupt::Interrupt;
@@ -119,7 +129,10 @@ fn run(scenario: &'static Scenario, options: Options) -> Result<ExitCode> {
             screen,
             interrupt: interrupt.clone(),
         };
-        let told = diamond::tell(&mut stage);
+        let told = stage
+            .network
+            .start_hosts()
+            .and_then(|()| (scenario.tell)(&mut stage));
         // After a failure the state no longer matters, only that nothing stays.
         let stopped = stage.network.stop().context("ending the nodes");
         told.and(stopped)
@@ -161,12 +174,17 @@ fn up(scenario: &Scenario, options: &Options) -> Result<ExitCode> {
     let example = |node: &str, words: &str| {
         screen.block(&format!("babelctl lab exec {name} {node} -- {words}"));
     };
-    for node in scenario.nodes.iter().take(1) {
+    for node in scenario.routers().take(1) {
         example(node.name, "babelctl show routes");
         example(node.name, "sh");
     }
     if let Some((node, price)) = scenario.nodes.iter().find_map(|n| Some((n, n.price?))) {
         example(node.name, &format!("babelctl raw price {}", price * 10));
+    }
+    if let (Some(node), Some((_, host))) = (scenario.routers().next(), scenario.hosts().next()) {
+        let target = format!("speedtest-target net babel://{}", host.address);
+        example(node.name, &format!("babelctl raw {target}"));
+        example(node.name, "babelctl top");
     }
     screen.block(&format!("babelctl lab down {name}"));
     Ok(ExitCode::SUCCESS)
@@ -194,7 +212,7 @@ fn list() -> Result<ExitCode> {
     ];
     for scenario in SCENARIOS {
         let up = place::is_live(&base.join(scenario.name));
-        let nodes: Vec<_> = scenario.nodes.iter().map(|node| node.name).collect();
+        let nodes: Vec<_> = scenario.routers().map(|node| node.name).collect();
         rows.push(vec![
             scenario.name.to_owned(),
             if up { "up" } else { "-" }.to_owned(),

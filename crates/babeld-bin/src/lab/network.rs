@@ -4,7 +4,8 @@
 //! reader; whoever drives it does.
 
 use super::client::{Client, Route};
-use super::scenario::{Node, Scenario, interface_to};
+use super::scenario::{LinkKind, Node, Scenario, interface_to};
+use super::{responder, uplink};
 use anyhow::{Context, Result, bail, ensure};
 use netns::{Daemon, Lab, Namespace};
 use std::fs;
@@ -39,6 +40,8 @@ pub(super) struct Network {
 pub(super) struct Member {
     pub(super) node: &'static Node,
     pub(super) daemon: Option<Daemon>,
+    /// What a host answers speed tests with.
+    pub(super) responder: Option<Daemon>,
     pub(super) namespace: Namespace,
 }
 
@@ -63,6 +66,7 @@ impl Network {
             network.nodes.push(Member {
                 node,
                 daemon: None,
+                responder: None,
                 namespace,
             });
         }
@@ -76,14 +80,36 @@ impl Network {
                 .add_address(&to_b, &format!("{}/32", a.node.ipv4()))?;
             b.namespace
                 .add_address(&to_a, &format!("{}/32", b.node.ipv4()))?;
+            if let LinkKind::Uplink { rate } = link.kind {
+                uplink::limit([a, b], rate)?;
+            }
+        }
+        for (node, host) in scenario.hosts() {
+            let (router, member) = (network.member(host.behind)?, network.member(node.name)?);
+            uplink::connect(router, member, host)?;
         }
         Ok(network)
     }
 
+    /// Starts what the hosts answer with.
+    pub(super) fn start_hosts(&mut self) -> Result<()> {
+        for (node, host) in self.scenario.hosts() {
+            let responder = responder::start(self.member(node.name)?, host)
+                .with_context(|| format!("starting {}", node.name))?;
+            self.member_mut(node.name)?.responder = Some(responder);
+        }
+        Ok(())
+    }
+
     /// Starts a node's daemon and waits until it answers.
     pub(super) fn start(&mut self, name: &str) -> Result<()> {
-        let prices = self.options.prices;
-        let program = self.options.daemon.clone();
+        self.start_with(name, &self.options.clone())
+    }
+
+    /// The same with a daemon of its own.
+    pub(super) fn start_with(&mut self, name: &str, options: &Options) -> Result<()> {
+        let Options { daemon, prices } = options.clone();
+        let program = daemon;
         let (scenario, directory) = (self.scenario, self.directory.clone());
         let member = self.member_mut(name)?;
         let path = directory.join(format!("{name}.conf"));
@@ -115,20 +141,17 @@ impl Network {
 
     /// Ends all daemons in the orderly way; an error names the first that did not go well.
     pub(super) fn stop(&mut self) -> Result<()> {
-        let mut outcome = Ok(());
-        for member in &mut self.nodes {
-            let Some(mut daemon) = member.daemon.take() else {
-                continue;
-            };
-            let ended = match daemon.stop(STOP_LIMIT) {
-                Ok(Some(status)) if status.success() => Ok(()),
-                Ok(Some(status)) => Err(anyhow::anyhow!("{}: {status}", tell(&daemon))),
-                Ok(None) => Err(anyhow::anyhow!("{} did not end on TERM", tell(&daemon))),
-                Err(error) => Err(error),
-            };
-            outcome = outcome.and(ended);
-        }
-        outcome
+        let all = self.nodes.iter_mut();
+        let both = all.flat_map(|member| [&mut member.daemon, &mut member.responder]);
+        let ends = both.map(end);
+        // All of them, and only then what went wrong.
+        let ends: Vec<_> = ends.collect();
+        ends.into_iter().collect()
+    }
+
+    /// Ends one node's daemon in the orderly way.
+    pub(super) fn stop_one(&mut self, name: &str) -> Result<()> {
+        end(&mut self.member_mut(name)?.daemon)
     }
 
     /// As when a node loses its power while its links stay up, as seen through a switch or by
@@ -149,10 +172,9 @@ impl Network {
 
     /// An error if a daemon ended that should be running.
     pub(super) fn check(&mut self) -> Result<()> {
-        for member in &mut self.nodes {
-            let Some(daemon) = member.daemon.as_mut() else {
-                continue;
-            };
+        let all = self.nodes.iter_mut();
+        let both = all.flat_map(|member| [&mut member.daemon, &mut member.responder]);
+        for daemon in both.flatten() {
             if let Some(status) = daemon.exited() {
                 bail!("{} ended: {status}\n{}", tell(daemon), daemon.log_tail(5));
             }
@@ -246,7 +268,19 @@ pub(super) fn socket_path(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!("{name}.sock"))
 }
 
+/// Asks a daemon to end, if there is one, and waits for it.
+fn end(daemon: &mut Option<Daemon>) -> Result<()> {
+    let Some(mut daemon) = daemon.take() else {
+        return Ok(());
+    };
+    match daemon.stop(STOP_LIMIT)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => bail!("{}: {status}", tell(&daemon)),
+        None => bail!("{} did not end on TERM", tell(&daemon)),
+    }
+}
+
 /// A daemon, for an error message.
-fn tell(daemon: &Daemon) -> String {
+pub(super) fn tell(daemon: &Daemon) -> String {
     format!("{} (log: {})", daemon.name(), daemon.log().display())
 }

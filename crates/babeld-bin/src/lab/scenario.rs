@@ -1,8 +1,16 @@
 //! What a lab consists of, as tables: nodes, links, what each node's configuration says.
 //!
-//! A new lab is one more table here and, if it has a story to tell, a script beside [`super::story`].
-//! Nothing here touches the system.
+//! A new lab is one more table below and, if it has a story to tell, a script beside
+//! [`super::story`]. Nothing here touches the system.
 
+mod diamond;
+pub(super) mod liar;
+pub(super) mod market;
+pub(super) mod specialist;
+
+use super::story::Stage;
+use anyhow::Result;
+use netns::BitRate;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -17,90 +25,74 @@ pub(super) struct Scenario {
     pub(super) about: &'static str,
     /// The topology, drawn; a test holds it against the tables.
     pub(super) picture: &'static str,
+    /// Its story, told over the built network whose nodes do not run yet.
+    pub(super) tell: fn(&mut Stage) -> Result<()>,
     pub(super) nodes: &'static [Node],
     pub(super) links: &'static [Link],
 }
 
-/// A node: one namespace, one daemon.
+/// A node: one namespace, one program.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) name: &'static str,
     /// The last octet of its addresses and of its router-id.
     pub(super) number: u8,
+    pub(super) role: Role,
     /// Its fee per megabyte, if it sells.
     pub(super) price: Option<u32>,
     /// Further statements that need prices.
     pub(super) priced: &'static [&'static str],
+    /// Further statements that stock babeld understands.
+    pub(super) statements: &'static [&'static str],
     /// Started only when the others have converged.
     pub(super) joins_late: bool,
+}
+
+/// What a node is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role {
+    /// It routes, by Babel.
+    Router,
+    /// It is somewhere out in the internet, knows nothing of Babel, and answers speed tests.
+    Host(Host),
+}
+
+/// Where in the internet a host is. There may be several with one address, each behind a neighbour
+/// of its own, as a large site has one in each provider's network: so what is sent through a
+/// neighbour comes back through it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Host {
+    /// The router whose uplink leads to it; the only way back.
+    pub(super) behind: &'static str,
+    /// The prefix that the router reaches over this uplink, by a route of its kernel.
+    pub(super) prefix: (Ipv4Addr, u8),
+    /// Its address inside that prefix.
+    pub(super) address: Ipv4Addr,
 }
 
 /// A point-to-point link, the same in both directions.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) ends: [&'static str; 2],
-    /// The `rxcost` on both sides.
-    pub(super) cost: u16,
+    pub(super) kind: LinkKind,
 }
 
-const DIAMOND: Scenario = Scenario {
-    name: "diamond",
-    title: "two ways from alice to dave, one cheap, one with the better metric",
-    about: "\
-alice reaches dave through bob or through carol. carol's way has the better metric, and a stock
-node would take it. bob's way is cheaper, and a node that knows prices takes that one.",
-    picture: r"
-                        bob
-                     price 100
-          cost 128  /         \  cost 128
-                   /           \
-              alice             dave
-                   \           /
-           cost 96  \         /  cost 96
-                       carol
-                     price 300
-",
-    nodes: &[
-        Node {
-            priced: &["max-price 1000"],
-            ..Node::new("alice", 1)
-        },
-        Node {
-            price: Some(100),
-            ..Node::new("bob", 2)
-        },
-        Node {
-            price: Some(300),
-            joins_late: true,
-            ..Node::new("carol", 3)
-        },
-        Node {
-            priced: &["max-price 1000"],
-            ..Node::new("dave", 4)
-        },
-    ],
-    links: &[
-        Link {
-            ends: ["alice", "bob"],
-            cost: 128,
-        },
-        Link {
-            ends: ["bob", "dave"],
-            cost: 128,
-        },
-        Link {
-            ends: ["alice", "carol"],
-            cost: 96,
-        },
-        Link {
-            ends: ["carol", "dave"],
-            cost: 96,
-        },
-    ],
-};
+/// What runs over a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LinkKind {
+    /// Babel, with this `rxcost` on both sides.
+    Babel { cost: u16 },
+    /// Nothing but traffic, from a router to a host, at this rate in each direction.
+    Uplink { rate: BitRate },
+}
 
 /// All labs.
-pub(super) const SCENARIOS: &[Scenario] = &[DIAMOND];
+pub(super) const SCENARIOS: &[Scenario] = &[
+    diamond::DIAMOND,
+    liar::LIAR,
+    specialist::SPECIALIST,
+    market::MARKET,
+];
 
 /// Each node's interface to a neighbour is called after the neighbour.
 const INTERFACE_PREFIX: &str = "to-";
@@ -121,14 +113,29 @@ impl Scenario {
             .find(|node| node.addresses().contains(&address))
     }
 
-    /// The neighbours of a node with the cost of the link, in the order of the links.
+    /// The Babel neighbours of a node with the cost of the link, in the order of the links.
     pub(super) fn neighbours(&self, name: &str) -> Vec<(&'static str, u16)> {
-        let peer = |link: &Link| match link.ends {
-            [a, b] if a == name => Some((b, link.cost)),
-            [a, b] if b == name => Some((a, link.cost)),
+        let peer = |link: &Link| match (link.kind, link.ends) {
+            (LinkKind::Babel { cost }, [a, b]) if a == name => Some((b, cost)),
+            (LinkKind::Babel { cost }, [a, b]) if b == name => Some((a, cost)),
             _ => None,
         };
         self.links.iter().filter_map(peer).collect()
+    }
+
+    /// The nodes that route.
+    pub(super) fn routers(&self) -> impl Iterator<Item = &'static Node> {
+        let routes = |node: &&Node| matches!(node.role, Role::Router);
+        self.nodes.iter().filter(routes)
+    }
+
+    /// The nodes that are hosts, and where they are.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = (&'static Node, Host)> {
+        let host = |node: &'static Node| match node.role {
+            Role::Host(host) => Some((node, host)),
+            Role::Router => None,
+        };
+        self.nodes.iter().filter_map(host)
     }
 
     /// Whether a link joins the two nodes.
@@ -162,6 +169,9 @@ impl Scenario {
                 .iter()
                 .for_each(|&statement| line(statement.to_owned()));
         }
+        node.statements
+            .iter()
+            .for_each(|&statement| line(statement.to_owned()));
         line("default type wired hello-interval 0.5 update-interval 2".to_owned());
         for (peer, cost) in self.neighbours(node.name) {
             line(format!("interface {} rxcost {cost}", interface_to(peer)));
@@ -175,9 +185,19 @@ impl Node {
         Self {
             name,
             number,
+            role: Role::Router,
             price: None,
             priced: &[],
+            statements: &[],
             joins_late: false,
+        }
+    }
+
+    /// A host; see [`Host`].
+    const fn host(name: &'static str, number: u8, host: Host) -> Self {
+        Self {
+            role: Role::Host(host),
+            ..Self::new(name, number)
         }
     }
 
@@ -191,6 +211,19 @@ impl Node {
 
     pub(super) fn addresses(&self) -> [IpAddr; 2] {
         [self.ipv4().into(), self.ipv6().into()]
+    }
+}
+
+impl Link {
+    const fn babel(ends: [&'static str; 2], cost: u16) -> Self {
+        let kind = LinkKind::Babel { cost };
+        Self { ends, kind }
+    }
+
+    const fn uplink(ends: [&'static str; 2], bits_per_second: u64) -> Self {
+        let rate = BitRate::from_bps(bits_per_second);
+        let kind = LinkKind::Uplink { rate };
+        Self { ends, kind }
     }
 }
 
@@ -231,16 +264,16 @@ mod tests {
                 );
             }
             for link in scenario.links {
-                let shown = scenario
-                    .picture
-                    .matches(&format!("cost {}", link.cost))
-                    .count();
-                let meant = scenario
+                let alike = scenario
                     .links
                     .iter()
-                    .filter(|other| other.cost == link.cost)
-                    .count();
-                assert_eq!(shown, meant, "{}: cost {}", scenario.name, link.cost);
+                    .filter(|other| other.kind == link.kind);
+                let words = match link.kind {
+                    LinkKind::Babel { cost } => format!("cost {cost}"),
+                    LinkKind::Uplink { rate } => rate.to_string(),
+                };
+                let shown = scenario.picture.matches(&words).count();
+                assert_eq!(shown, alike.count(), "{}: {words}", scenario.name);
             }
         }
     }
@@ -252,6 +285,24 @@ mod tests {
                 assert!(scenario.node(end).is_some(), "{}: {end}", scenario.name);
                 assert!(interface_to(end).len() <= 15, "{end} is too long a name");
                 assert_eq!(peer_on(&interface_to(end)), end);
+            }
+        }
+    }
+
+    #[test]
+    fn every_host_is_on_an_uplink_of_its_router_and_inside_the_prefix() {
+        for scenario in SCENARIOS {
+            for (node, host) in scenario.hosts() {
+                let uplinks = scenario.links.iter().filter(|link| {
+                    matches!(link.kind, LinkKind::Uplink { .. })
+                        && link.ends == [host.behind, node.name]
+                });
+                assert_eq!(uplinks.count(), 1, "{}: {}", scenario.name, node.name);
+                assert!(scenario.neighbours(node.name).is_empty(), "{}", node.name);
+                let (network, plen) = host.prefix;
+                let bits = |address: Ipv4Addr| address.to_bits() >> (32 - u32::from(plen)).min(31);
+                let inside = plen == 0 || bits(network) == bits(host.address);
+                assert!(inside, "{}: {}", scenario.name, node.name);
             }
         }
     }
@@ -273,14 +324,18 @@ mod tests {
     #[test]
     fn a_configuration_without_prices_says_nothing_of_them() {
         let place = Path::new("/lab");
-        let Some(alice) = DIAMOND.node("alice") else {
+        let Some(alice) = diamond::DIAMOND.node("alice") else {
             panic!("no alice")
         };
         assert!(
-            DIAMOND
+            diamond::DIAMOND
                 .configuration(alice, place, true)
                 .contains("\nmax-price 1000\n")
         );
-        assert!(!DIAMOND.configuration(alice, place, false).contains("price"));
+        assert!(
+            !diamond::DIAMOND
+                .configuration(alice, place, false)
+                .contains("price")
+        );
     }
 }

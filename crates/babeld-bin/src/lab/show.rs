@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
 /// Between progress lines where lines stay.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+const BAR_CELLS: usize = 20;
 const SPINNER: [char; 4] = ['|', '/', '-', '\\'];
 
 /// Where things are shown.
@@ -94,7 +95,15 @@ impl Screen {
             started,
             shown: None,
             turns: 0,
+            brief: false,
         }
+    }
+
+    /// The same for something that is over so soon that a file needs no line of it.
+    pub(super) fn brief_progress(&self, what: &str) -> Progress {
+        let mut progress = self.progress(what);
+        progress.brief = true;
+        progress
     }
 }
 
@@ -106,6 +115,7 @@ pub(super) struct Progress {
     started: Instant,
     shown: Option<Instant>,
     turns: usize,
+    brief: bool,
 }
 
 impl Progress {
@@ -116,7 +126,8 @@ impl Progress {
         } else {
             REPORT_EVERY
         };
-        if self.shown.is_some_and(|shown| shown.elapsed() < every) {
+        let hidden = self.brief && !self.screen.terminal;
+        if hidden || self.shown.is_some_and(|shown| shown.elapsed() < every) {
             return;
         }
         self.shown = Some(Instant::now());
@@ -175,6 +186,20 @@ pub(super) fn spoken(time: Duration) -> String {
     }
 }
 
+/// A rate as people say it, always in the unit that the labs' links have: `0.95 Mbit/s`.
+pub(super) fn spoken_rate(bits_per_second: f64) -> String {
+    let mbps = bits_per_second / 1e6;
+    let decimals = if mbps < 10.0 { 2 } else { 1 };
+    format!("{mbps:.decimals$} Mbit/s")
+}
+
+/// How much of something is done, 0 to 1: `[######--------------]`.
+pub(super) fn bar(done: f64) -> String {
+    let full = (done.clamp(0.0, 1.0) * BAR_CELLS as f64).round() as usize;
+    let rest = BAR_CELLS.saturating_sub(full);
+    format!("[{}{}]", "#".repeat(full), "-".repeat(rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +209,20 @@ mod tests {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let lines = aligned(&[row(["to", "via"]), row(["10.0.0.4/32", "bob"])]);
         assert_eq!(lines, ["to           via", "10.0.0.4/32  bob"]);
+    }
+
+    #[test]
+    fn a_bar_is_as_full_as_its_part_and_never_overflows() {
+        assert_eq!(bar(0.25), "[#####---------------]");
+        for done in [-1.0, 0.0, 1.0, 7.0, f64::NAN] {
+            assert_eq!(bar(done).len(), BAR_CELLS + 2, "{done}");
+        }
+    }
+
+    #[test]
+    fn rates_are_said_in_one_unit() {
+        assert_eq!(spoken_rate(953_000.0), "0.95 Mbit/s");
+        assert_eq!(spoken_rate(19_060_000.0), "19.1 Mbit/s");
     }
 
     #[test]

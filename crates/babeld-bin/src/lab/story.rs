@@ -68,8 +68,7 @@ impl Stage {
         let started = Instant::now();
         let scenario = self.network.scenario();
         let names: Vec<_> = scenario
-            .nodes
-            .iter()
+            .routers()
             .filter(|node| node.joins_late == late)
             .map(|n| n.name)
             .collect();
@@ -90,6 +89,24 @@ impl Stage {
             names.join(", "),
             spoken(started.elapsed())
         ));
+        Ok(())
+    }
+
+    /// An error where the story needs daemons that know prices and quality.
+    pub(super) fn need_prices(&self) -> Result<()> {
+        if !self.network.options().prices {
+            bail!(
+                "plain Babel knows nothing of what this lab is about: run it without --no-prices"
+            );
+        }
+        Ok(())
+    }
+
+    /// Says a statement to a node's daemon, as its operator would, and shows it.
+    pub(super) fn state(&self, node: &str, statement: &str) -> Result<()> {
+        let mut client = self.network.client(node)?;
+        client.ask(statement).with_context(|| node.to_owned())?;
+        self.screen.block(&format!("{node}: {statement}"));
         Ok(())
     }
 
