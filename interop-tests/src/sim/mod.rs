@@ -9,9 +9,11 @@
 
 mod forwarding;
 mod judge;
+mod lie;
 mod medium;
 mod node;
 pub mod oracle;
+mod quality;
 mod queue;
 mod seeds;
 mod topology;
@@ -20,8 +22,10 @@ mod trouble;
 mod world;
 
 pub use forwarding::{Forwarding, Hop};
+pub use lie::Lie;
 pub use medium::{Loss, Medium};
 pub use node::Settings;
+pub use quality::{Ranked, Rankers, rate};
 pub use seeds::for_each_seed;
 pub use topology::{Link, Topology};
 pub use traffic::Traffic;

@@ -1,9 +1,11 @@
 //! What befalls the network from outside.
 
+use super::lie::Lie;
 use super::medium::Medium;
 use super::node::{self, Node};
 use super::world::World;
 use babel_core::Engine;
+use babel_core::config::LinkConfig;
 use babel_core::event::Event;
 use babel_core::ext::Extension;
 use babel_core::policy::SelectionPolicy;
@@ -85,6 +87,31 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
         if self.wires[wire].up {
             self.wire_up(wire);
         }
+    }
+
+    /// A node tells lies from now on.
+    pub fn set_liar(&mut self, n: usize, lie: Lie) {
+        self.liars.insert(n, lie);
+    }
+
+    /// Changes the settings of a node's end of a wire.
+    pub fn configure(&mut self, n: usize, wire: usize, change: impl FnOnce(&mut LinkConfig)) {
+        let mut config = self.settings.link(wire, self.topology.links[wire].cost);
+        change(&mut config);
+        let (link, state) = (node::link_id(wire), node::link_state(n, wire));
+        self.tell(
+            n,
+            Event::LinkUp {
+                link,
+                config,
+                state,
+            },
+        );
+    }
+
+    /// Changes what one wire does to packets.
+    pub fn set_medium_of(&mut self, wire: usize, medium: Medium) {
+        self.topology.links[wire].medium = medium;
     }
 
     /// Changes what all wires do to packets.

@@ -4,6 +4,7 @@
 //! timers fire, as the daemon does.
 
 use super::forwarding::{Forwarding, Hop};
+use super::lie::Lie;
 use super::medium::Channel;
 use super::node::{self, Node, Settings};
 use super::oracle::{self, Fate};
@@ -17,6 +18,7 @@ use babel_core::policy::SelectionPolicy;
 use babel_core::prefix::RouteKey;
 use babel_core::time::Instant;
 use babel_core::wire::Destination;
+use core::net::Ipv6Addr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -48,6 +50,8 @@ pub struct World<X: Extension, P: SelectionPolicy<X::Attr>> {
     pub(super) plugins: Plugins<X, P>,
     pub(super) settings: Settings,
     pub(super) traffic: Traffic,
+    /// Nodes that lie, and how.
+    pub(super) liars: BTreeMap<usize, Lie>,
 }
 
 impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
@@ -80,6 +84,7 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
             plugins: Box::new(plugins),
             settings,
             traffic: Traffic::default(),
+            liars: BTreeMap::new(),
         };
         for n in 0..world.nodes.len() {
             let pause = Duration::from_micros(world.rng.u64(..1_000_000));
@@ -119,6 +124,11 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
     /// A running node.
     pub fn engine(&self, n: usize) -> Option<&Engine<X, P>> {
         self.nodes[n].engine.as_ref()
+    }
+
+    /// The link-local address of a node's end of a wire.
+    pub fn address(&self, n: usize, wire: usize) -> Ipv6Addr {
+        node::link_state(n, wire).address
     }
 
     /// What was sent since the start.
@@ -257,9 +267,14 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
     }
 
     fn send(&mut self, from: usize, transmit: Transmit, payload: &[u8]) {
+        let mut payload = payload.to_vec();
+        let wire = node::wire_of(transmit.link);
+        if let Some(lie) = self.liars.get(&from).filter(|lie| lie.wire == wire) {
+            lie.tell(&mut payload);
+        }
+        let payload = payload.as_slice();
         assert!(payload.len() <= 1452, "a packet of {}", payload.len());
         self.traffic.count(self.now, from, payload);
-        let wire = node::wire_of(transmit.link);
         let link = &self.topology.links[wire];
         if !self.wires[wire].up {
             return;

@@ -6,7 +6,8 @@
 //! | `receive` | packets in, TLV by TLV; neighbours met, heard and lost |
 //! | `update` | Updates: the route table |
 //! | `select` | which route is used |
-//! | `waiting` | holds, smoothing, and asking for a new seqno |
+//! | `waiting` | holds, and smoothed metrics that will cross |
+//! | `asking` | asking for a new seqno |
 //! | `request` | seqno and route requests |
 //! | `private` | routes of our own for one neighbour alone |
 //! | `announce` | what neighbours are told, how urgently, how often |
@@ -23,6 +24,7 @@
 
 mod advertise;
 mod announce;
+mod asking;
 mod authenticate;
 mod chores;
 mod complaints;

@@ -1,14 +1,13 @@
-//! Time in selection: holds, smoothed metrics that will cross, new seqnos that were asked for.
+//! Time in selection: holds, and smoothed metrics that will cross.
 //!
 //! What a prefix waits for is kept apart from its entry, and only while there is something to
 //! remember: most prefixes have one route and wait for nothing.
 
 use super::Engine;
-use super::select::{Judgement, crossed};
+use super::select::Judgement;
 use crate::ext::Extension;
 use crate::policy::{Move, SelectionPolicy};
-use crate::route::Route;
-use crate::table::{Entry, PrefixId};
+use crate::table::PrefixId;
 use crate::time::Instant;
 use crate::timer::Chore;
 use crate::types::NeighbourId;
@@ -18,17 +17,6 @@ use core::time::Duration;
 const MAX_DOUBLINGS: u32 = 5;
 /// A quiet time that takes back one doubling.
 const DOUBLING_DECAY: Duration = Duration::from_secs(600);
-/// First and longest gap between two requests for a new seqno of one prefix.
-///
-/// DEVIATION(RFC 8966 §B): it resends three times; we go on, ever more rarely, for as long as an
-/// unfeasible route stands, since nothing else would bring the prefix back.
-const REQUEST_GAP: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(256));
-/// First gap when there is a route already and only a better one is wanted.
-const PATIENT_REQUEST_GAP: Duration = Duration::from_secs(4);
-
-/// How long the answer of a preferred neighbour has the right of way before a new seqno is told
-/// through the incumbent: that would raise our feasibility distance above the answer.
-const GUARD_TIME: Duration = Duration::from_secs(1);
 
 /// What a prefix waits for. Kept only while there is something to remember.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,13 +27,15 @@ pub(super) struct Waiting {
     doublings: u32,
     last_move: Option<Instant>,
     /// The next request for a new seqno, and the gap after it.
-    request_at: Option<(Instant, Duration)>,
+    pub(super) request_at: Option<(Instant, Duration)>,
+    /// Requests sent since the back-off began.
+    pub(super) rounds: usize,
     /// Who was asked last, and when.
-    asked: Option<(NeighbourId, Instant)>,
+    pub(super) asked: Option<(NeighbourId, Instant)>,
     /// The neighbour of a better step whose route would be in use if it were feasible.
-    preferred: Option<NeighbourId>,
+    pub(super) preferred: Option<NeighbourId>,
     /// Until then the answer to a request has the right of way.
-    guarded_until: Option<Instant>,
+    pub(super) guarded_until: Option<Instant>,
     /// When a chore will look at the prefix again.
     look_at: Option<Instant>,
 }
@@ -196,165 +186,13 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> Engine<X, P> {
         if how != Some(Move::WhenSmoothed) || answered {
             waiting.request_at = None;
             waiting.asked = None;
+            waiting.rounds = 0;
         }
         if stepped {
             waiting.doublings = (waiting.doublings_at(now) + 1).min(MAX_DOUBLINGS);
             waiting.last_move = Some(now);
         } else if waiting.doublings_at(now) == 0 && waiting.request_at.is_none() {
             self.waiting.remove(&id);
-        }
-    }
-
-    /// Asks for a new seqno where that would give a route, or a better one (RFC 8966 §3.8.2.1,
-    /// §3.8.2.2): the preferred candidate is often unfeasible just because it is not the nearest.
-    pub(super) fn want_better(
-        &mut self,
-        now: Instant,
-        id: PrefixId,
-        judgement: &Judgement<X::Attr, P::Key>,
-        chosen: Option<usize>,
-    ) {
-        let Some(used) = chosen else {
-            let mut wanted = false;
-            for (index, _) in judgement.eligible(false) {
-                if let Some(candidate) = judgement.at(index).copied() {
-                    self.want_seqno_from(now, id, candidate.neighbour, REQUEST_GAP.0);
-                    wanted = true;
-                }
-            }
-            if wanted {
-                self.advance_request(now, id);
-            }
-            return;
-        };
-        if let Some(waiting) = self.waiting.get_mut(&id) {
-            waiting.preferred = None;
-        }
-        let preferred = judgement.best(false).and_then(|(index, key)| {
-            let used_key = judgement.key(used)?;
-            (key < used_key).then(|| (index, key, self.policy.when(&used_key, &key)))
-        });
-        let Some((index, key, how)) = preferred else {
-            return;
-        };
-        let due = match how {
-            Move::AtOnce => true,
-            Move::WhenSmoothed => crossed(judgement, used, index),
-            Move::AfterHold => self.hold_over(now, id, judgement, index),
-        };
-        if let Some(candidate) = judgement.at(index).copied().filter(|_| due) {
-            let neighbour = candidate.neighbour;
-            if how != Move::WhenSmoothed {
-                self.prefer(now, id, judgement, (neighbour, key));
-            }
-            self.want_seqno_from(now, id, neighbour, PATIENT_REQUEST_GAP);
-            self.advance_request(now, id);
-        }
-    }
-
-    /// A neighbour of a better step is to be asked. If it was another's turn before that is out of
-    /// the question now, it need not wait for as long as that one was silent. One no better than
-    /// the other but for its metric does wait: metrics wander.
-    fn prefer(
-        &mut self,
-        now: Instant,
-        id: PrefixId,
-        judgement: &Judgement<X::Attr, P::Key>,
-        (neighbour, key): (NeighbourId, P::Key),
-    ) {
-        let waiting = self.waiting.entry(id).or_default();
-        waiting.preferred = Some(neighbour);
-        let Some((asked, last)) = waiting.asked.filter(|(asked, _)| *asked != neighbour) else {
-            return;
-        };
-        let rival = judgement.eligible(false).find(|(index, _)| {
-            let rival = judgement.at(*index);
-            rival.is_some_and(|candidate| candidate.neighbour == asked)
-        });
-        if rival.is_some_and(|(_, rival)| self.policy.when(&rival, &key) == Move::WhenSmoothed) {
-            return;
-        }
-        let at = match rival {
-            Some(_) => now.max(last + PATIENT_REQUEST_GAP),
-            None => now,
-        };
-        waiting.request_at = Some((at, PATIENT_REQUEST_GAP));
-        self.look_again(now, id, at);
-    }
-
-    /// An unfeasible update for the selected route was ignored: ask for a new seqno, unless a
-    /// preferred neighbour is being asked already. The incumbent must not use up its turn.
-    pub(super) fn want_seqno(&mut self, now: Instant, id: PrefixId, neighbour: NeighbourId) {
-        let waiting = self.waiting.get(&id);
-        if waiting.is_some_and(|waiting| waiting.preferred.is_some()) {
-            return;
-        }
-        self.want_seqno_from(now, id, neighbour, PATIENT_REQUEST_GAP);
-        self.advance_request(now, id);
-    }
-
-    /// Sends a unicast request to `neighbour` for the route it announced, if one is due.
-    pub(super) fn want_seqno_from(
-        &mut self,
-        now: Instant,
-        id: PrefixId,
-        neighbour: NeighbourId,
-        first_gap: Duration,
-    ) {
-        let waiting = self.waiting.entry(id).or_default();
-        let (at, _) = *waiting.request_at.get_or_insert((now, first_gap));
-        if at <= now {
-            waiting.asked = Some((neighbour, now));
-            let selected = self.table.get(id).and_then(|entry| entry.selected);
-            waiting.guarded_until = selected
-                .filter(|selected| *selected != neighbour)
-                .map(|_| now + GUARD_TIME);
-            self.originate_request(now, id, neighbour);
-        }
-    }
-
-    /// Whether telling of `route`, the incumbent, would spoil the answer that a preferred
-    /// neighbour is asked for: its seqno is newer than that of our feasibility distance, which
-    /// moves only when we tell (RFC 8966 §3.7.3), so that waiting costs nothing.
-    pub(super) fn is_guarded(
-        &self,
-        now: Instant,
-        id: PrefixId,
-        entry: &Entry<X::Attr>,
-        route: &Route<X::Attr>,
-    ) -> bool {
-        let guarded = self
-            .waiting
-            .get(&id)
-            .and_then(|waiting| waiting.guarded_until);
-        let source = entry.sources.get(route.router_id);
-        guarded.is_some_and(|until| now < until)
-            && source.is_some_and(|source| route.seqno.newer_than(source.seqno))
-    }
-
-    /// An update was held back: it leaves when the guard ends.
-    pub(super) fn tell_after_guard(&mut self, id: PrefixId) {
-        let until = self
-            .waiting
-            .get(&id)
-            .and_then(|waiting| waiting.guarded_until);
-        let (Some(until), Some(entry)) = (until, self.table.get_mut(id)) else {
-            return;
-        };
-        if entry.repeats == 0 {
-            entry.repeats = 1;
-            self.timers.chore(Chore::Repeat(id), until);
-        }
-    }
-
-    /// After requests were sent: the next ones wait twice as long.
-    pub(super) fn advance_request(&mut self, now: Instant, id: PrefixId) {
-        let Some(waiting) = self.waiting.get_mut(&id) else {
-            return;
-        };
-        if let Some((_, gap)) = waiting.request_at.filter(|(at, _)| *at <= now) {
-            waiting.request_at = Some((now + gap, (gap * 2).min(REQUEST_GAP.1)));
-            self.look_again(now, id, now + gap);
         }
     }
 }
