@@ -70,8 +70,11 @@ pub(crate) struct Lifetime {
 impl Lifetime {
     /// Longer than this nothing is believed.
     pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
-    /// Sixteenths of the validity at which freshness changes.
-    const EDGES: [u64; 6] = [12, 13, 14, 15, 16, 32];
+    /// Sixteenths of the validity at which it sinks.
+    const SINKS: [u64; 4] = [12, 13, 14, 15];
+    /// Sixteenths after which it is stale, and gone.
+    const STALE: u64 = 16;
+    const GONE: u64 = 32;
 
     pub(crate) fn new(taken: Moment, valid: Duration) -> Self {
         Self {
@@ -93,19 +96,13 @@ impl Lifetime {
     }
 
     pub(crate) fn freshness(&self, now: Instant) -> Freshness {
-        let age = self.taken.age_us(now);
-        match Self::EDGES
-            .into_iter()
-            .filter(|&edge| age >= self.edge(edge))
-            .count()
-        {
-            0 => Freshness::Fresh(0),
-            1 => Freshness::Fresh(1),
-            2 => Freshness::Fresh(2),
-            3 => Freshness::Fresh(3),
-            4 => Freshness::Fresh(4),
-            5 => Freshness::Stale,
-            _ => Freshness::Gone,
+        if now >= self.reaches(Self::GONE) {
+            Freshness::Gone
+        } else if now >= self.reaches(Self::STALE) {
+            Freshness::Stale
+        } else {
+            let passed = Self::SINKS.map(|edge| now >= self.sinks(edge));
+            Freshness::Fresh(passed.into_iter().map(u8::from).sum())
         }
     }
 
@@ -115,13 +112,47 @@ impl Lifetime {
 
     /// When its freshness changes next.
     pub(crate) fn next_change(&self, now: Instant) -> Option<Instant> {
-        let age = self.taken.age_us(now);
-        let edges = Self::EDGES.map(|edge| self.edge(edge));
-        let next = edges.into_iter().find(|&edge| edge > age)?;
-        Some(self.taken.reaches(next))
+        let sinks = Self::SINKS.map(|edge| self.sinks(edge));
+        let stale = self.reaches(Self::STALE);
+        let first = sinks
+            .into_iter()
+            .filter(|sink| *sink > now && *sink < stale)
+            .min();
+        let end = if stale > now {
+            stale
+        } else {
+            self.reaches(Self::GONE)
+        };
+        first.or_else(|| (end > now).then_some(end))
     }
 
-    /// As old as this, in microseconds. The longest validity times 32 fits.
+    /// When it sinks at this age. All that has the same validity sinks at the same times, at the
+    /// next sixteenth of it by the clock: of two neighbours measured a minute apart, one must not
+    /// be the better now and the other a minute later.
+    fn sinks(&self, sixteenths: u64) -> Instant {
+        let reached = self.reaches(sixteenths);
+        let beat = (self.valid / 16).max(1);
+        let since = reached.as_micros() % beat;
+        if since == 0 || self.was(sixteenths) {
+            return reached;
+        }
+        reached + Duration::from_micros(beat - since)
+    }
+
+    /// When its age reaches so much of its validity.
+    fn reaches(&self, sixteenths: u64) -> Instant {
+        match self.was(sixteenths) {
+            true => Instant::ZERO,
+            false => self.taken.reaches(self.edge(sixteenths)),
+        }
+    }
+
+    /// Whether it was that old already when it was first heard of.
+    const fn was(&self, sixteenths: u64) -> bool {
+        self.taken.earlier >= self.edge(sixteenths)
+    }
+
+    /// In microseconds. The longest validity times 32 fits.
     const fn edge(&self, sixteenths: u64) -> u64 {
         self.valid * sixteenths / 16
     }
@@ -166,10 +197,37 @@ mod tests {
             let before = life.freshness(next - Duration::from_micros(1));
             assert_eq!(Some(&before), seen.last());
             now = next;
+            assert!(life.freshness(now) > before);
             seen.push(life.freshness(now));
         }
-        assert_eq!(seen.len(), 7);
+        assert!(seen.len() >= 6, "{seen:?}");
         assert_eq!(seen.last(), Some(&Freshness::Gone));
+    }
+
+    #[test]
+    fn what_was_measured_a_little_later_does_not_sink_a_little_later() {
+        let beat = HOUR.as_micros() as u64 / 16;
+        for offset in 0..20 {
+            let lives = [0, 60].map(|second| {
+                let taken = Instant::from_micros(offset * 33_000_000 + second * 1_000_000);
+                Lifetime::new(Moment::now(taken), HOUR)
+            });
+            let mut last = None;
+            for second in 0..3600 {
+                let now = Instant::from_micros(second * 1_000_000);
+                let [Freshness::Fresh(one), Freshness::Fresh(two)] =
+                    lives.map(|life| life.freshness(now))
+                else {
+                    break;
+                };
+                let apart = one - two;
+                assert!(apart <= 1);
+                if !now.as_micros().is_multiple_of(beat) && last.is_some() {
+                    assert_eq!(last, Some(apart), "nothing happens between two beats");
+                }
+                last = Some(apart);
+            }
+        }
     }
 
     #[test]
