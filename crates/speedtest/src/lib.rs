@@ -8,6 +8,7 @@
 
 mod budget;
 mod contract;
+mod iperf3;
 mod ndt7;
 mod ours;
 mod payload;

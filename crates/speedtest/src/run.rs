@@ -47,7 +47,7 @@ pub fn run(request: &Request, tell: &mut dyn FnMut(Message)) {
     let result = match request.url.protocol() {
         Protocol::Babel | Protocol::Babels(_) => crate::ours::client::run(&mut test),
         Protocol::Ndt7 | Protocol::Ndt7Clear => crate::ndt7::client::run(&mut test),
-        Protocol::Iperf3 => Err(Why::from("this protocol is not built in").during(Phase::Connect)),
+        Protocol::Iperf3 => crate::iperf3::run(&mut test),
     };
     tell(match result {
         Ok(outcome) => Message::Done(Outcome {

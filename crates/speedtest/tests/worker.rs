@@ -20,14 +20,35 @@ fn worker_process() {
     }
 }
 
-fn start() -> Child {
-    Command::new(std::env::current_exe().expect("this program"))
+fn command() -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command
         .args(["--exact", "worker_process", "--nocapture"])
         .env(I_AM_ONE, "1")
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+        .stdout(Stdio::piped());
+    command
+}
+
+fn start() -> Child {
+    command().spawn().expect("a worker")
+}
+
+#[test]
+fn a_missing_iperf3_is_said_with_the_way_out() {
+    let mut worker = command()
+        .env("PATH", "/nonexistent")
         .spawn()
-        .expect("a worker")
+        .expect("a worker");
+    let request = request("iperf3://127.0.0.1:9", 5);
+    ask(&mut worker, &serde_json::to_string(&request).expect("JSON"));
+    let last = messages(&mut worker).last();
+    assert!(
+        matches!(&last, Some(Message::Failed { why, bytes: 0 })
+            if why == "iperf3 is not installed: apt-get install iperf3"),
+        "{last:?}"
+    );
+    assert!(ended(&mut worker, Duration::from_secs(5)).is_some());
 }
 
 fn ask(child: &mut Child, line: &str) {
