@@ -109,7 +109,7 @@ fn it_ends_at_once_when_nobody_holds_its_input() {
     let mut worker = start();
     let line = serde_json::to_string(&request(&url, 60)).expect("JSON");
     ask(&mut worker, &line);
-    silent.accept().expect("the worker connects");
+    let _held = silent.accept().expect("the worker connects");
     drop(worker.stdin.take());
     let begun = Instant::now();
     assert_eq!(ended(&mut worker, Duration::from_secs(5)), Some(1));
