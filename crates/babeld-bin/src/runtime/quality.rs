@@ -7,6 +7,7 @@
 //! are judged again.
 
 mod addresses;
+mod conduct;
 mod file;
 mod passive;
 mod plan;

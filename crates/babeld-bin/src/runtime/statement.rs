@@ -55,7 +55,7 @@ impl Running {
             Statement::Command(Command::ReopenLogfile) => self.reopen_log(),
             Statement::Command(Command::Measure(measure)) => self.measure(measure),
             Statement::Command(Command::Speedtest { peer, target }) => {
-                self.test_now(peer, target.as_deref())
+                self.test_now(&peer, target.as_deref())
             }
             Statement::Command(Command::FlushMeasurements(peer)) => {
                 self.flush_measurements(peer.as_ref());

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use netns::{Daemon, Namespace, Switch, wait_for};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv6Addr, TcpStream};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(crate) const PORT: &str = "33123";
@@ -63,14 +63,17 @@ impl Diamond {
 
     /// Starts a babeld everywhere; ours.
     pub(crate) fn start_all(&self, options: &[&str]) -> Result<Daemon> {
-        let far = self.babeld(&self.far, &["l", "h"], &[])?;
-        let liar = self.babeld(
-            &self.liar,
-            &["lan", "up"],
-            &["-C", "interface up rxcost 16"],
-        )?;
-        let dear = ["-C", "interface up rxcost 500"];
-        let honest = self.babeld(&self.honest, &["lan", "up"], &dear)?;
+        // What the far node says of its links decides what the others' cost. The honest one still
+        // prefers its own uplink to the liar's.
+        let costs = [
+            "-C",
+            "interface l rxcost 16",
+            "-C",
+            "interface h rxcost 100",
+        ];
+        let far = self.babeld(&self.far, &["l", "h"], &costs)?;
+        let liar = self.babeld(&self.liar, &["lan", "up"], &[])?;
+        let honest = self.babeld(&self.honest, &["lan", "up"], &[])?;
         let others = self.others.lock();
         let mut others = others.map_err(|_| anyhow!("a test panicked"))?;
         others.extend([far, liar, honest]);
@@ -118,8 +121,10 @@ impl Diamond {
         });
         found.ok_or_else(|| {
             let route = route_to(&self.me, prefix);
+            let why = Client::connect(&self.me)
+                .and_then(|mut client| client.ask(&format!("json explain {prefix}")));
             anyhow!(
-                "{prefix} is not via {neighbour} but {route:?}; log:\n{}",
+                "{prefix} is not via {neighbour} but {route:?}; {why:?}; log:\n{}",
                 me.log_tail(40)
             )
         })
@@ -166,6 +171,31 @@ impl Client {
         self.ask(request)?.pop().context("no answer")
     }
 
+    /// Asks until it is granted: a neighbour has to be met first.
+    pub(crate) fn until_ok(&mut self, request: &str) -> Result<()> {
+        let mut last = String::new();
+        let granted = wait_for(SOON, || {
+            last = self.last(request).ok()?;
+            (last == "ok").then_some(())
+        });
+        granted.with_context(|| format!("{request}: {last}"))
+    }
+
+    /// Waits for the newest test to end.
+    pub(crate) fn ended(&mut self, limit: Duration) -> Result<Test> {
+        let mut last = None;
+        let ended = wait_for(limit, || {
+            let lines = self.ask("json tests").ok()?;
+            let newest = lines.iter().find(|line| line.starts_with('{'))?;
+            let test = Test::read(newest)?;
+            let over = test.state != "running";
+            last = Some(test);
+            over.then_some(())
+        });
+        ended.with_context(|| format!("still {last:?}"))?;
+        last.context("no test")
+    }
+
     fn answer(&mut self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         loop {
@@ -178,5 +208,50 @@ impl Client {
                 return Ok(lines);
             }
         }
+    }
+}
+
+/// A test as `json tests` shows it.
+#[derive(Debug)]
+pub(crate) struct Test {
+    pub(crate) state: String,
+    pub(crate) pinned: String,
+    pub(crate) bytes: u64,
+    pub(crate) download: u64,
+    pub(crate) upload: u64,
+    pub(crate) why: String,
+}
+
+impl Test {
+    fn read(line: &str) -> Option<Self> {
+        let document: serde_json::Value = serde_json::from_str(line).ok()?;
+        let text = |name: &str| document.get(name).and_then(|value| value.as_str());
+        let number = |name: &str| document.get(name).and_then(serde_json::Value::as_u64);
+        Some(Self {
+            state: text("state")?.to_owned(),
+            pinned: text("pinned")?.to_owned(),
+            bytes: number("bytes")?,
+            download: number("download_bits_per_second").unwrap_or(0),
+            upload: number("upload_bits_per_second").unwrap_or(0),
+            why: text("why").unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// Our own responder inside a namespace.
+pub(crate) struct Serving(speedtest::server::Server);
+
+impl Serving {
+    pub(crate) fn start(node: &Namespace) -> Result<Self> {
+        let options = speedtest::server::Options {
+            listen: vec!["[2001:db8:fa::1]:6698".parse()?, "10.250.0.1:6698".parse()?],
+            plain: true,
+            key: None,
+            limits: speedtest::server::Limits::default(),
+        };
+        let server = node.with(|| {
+            speedtest::server::Server::start(options, Arc::new(|line: &str| println!("{line}")))
+        })??;
+        Ok(Self(server))
     }
 }

@@ -19,21 +19,26 @@ use qos_ranker::Peer;
 use speedtest::Host;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// The addresses of both families, and what the engine was told of them.
 #[derive(Debug, Default)]
 pub(super) struct ProbeAddresses {
     prefixes: Vec<Addresses>,
-    announced: BTreeMap<IpAddr, Party>,
+    /// With the time when it was first announced to them.
+    announced: BTreeMap<IpAddr, (Party, Instant)>,
 }
 
-impl Quality {
+/// It takes a new route so long to be known everywhere.
+const TRAVEL: Duration = Duration::from_secs(5);
+
+impl ProbeAddresses {
     /// The address to bind a test to, so that what comes back is pinned as well; `None` if there
     /// is none.
-    pub(super) fn probe_source(&self, peer: &Peer, target: &Target) -> Option<IpAddr> {
+    pub(super) fn source(&self, peer: &Peer, target: &Target) -> Option<IpAddr> {
         let whose = (peer.interface.clone(), peer.address);
         let of = |family| {
-            let mut all = self.addresses.prefixes.iter();
+            let mut all = self.prefixes.iter();
             all.find(|addresses| addresses.prefix().family() == family)?
                 .of(&whose)
         };
@@ -43,6 +48,16 @@ impl Quality {
             Host::Address(IpAddr::V6(_)) => of(Family::V6),
             Host::Name(_) => of(Family::V6).or_else(|| of(Family::V4)),
         }
+    }
+
+    /// Whether an address for this neighbour is not known everywhere yet.
+    pub(super) fn is_settling(&self, now: Instant, peer: &Peer) -> bool {
+        let whose = (peer.interface.clone(), peer.address);
+        let mut own = self.prefixes.iter().filter_map(|known| known.of(&whose));
+        own.any(|address| {
+            let announced = self.announced.get(&address);
+            announced.is_some_and(|(_, since)| now.since(*since) < TRAVEL)
+        })
     }
 }
 
@@ -113,31 +128,34 @@ impl Running {
         addresses
             .prefixes
             .retain(|known| settings.probe_prefixes.contains(known.prefix()));
-        let before = std::mem::replace(&mut addresses.announced, wanted.clone());
-        if before == wanted {
-            return;
-        }
-        for address in before
-            .keys()
-            .filter(|address| !wanted.contains_key(*address))
-        {
+        let gone = addresses.announced.keys();
+        let gone = gone.filter(|address| !wanted.contains_key(*address));
+        let gone: Vec<IpAddr> = gone.copied().collect();
+        for address in &gone {
             self.links.address_gone(&on_lo(lo, *address));
+            addresses.announced.remove(address);
             let key = host(*address);
             self.engine.handle_event(now, Event::XRouteDown { key });
         }
+        let known = |address: &IpAddr| addresses.announced.get(address).map(|(party, _)| *party);
+        let fresh = wanted
+            .iter()
+            .filter(|(address, party)| known(address) != Some(**party));
+        let fresh: Vec<_> = fresh.map(|(address, party)| (*address, *party)).collect();
+        if gone.is_empty() && fresh.is_empty() {
+            return;
+        }
         self.xroutes
             .set_private(wanted.keys().map(|address| host(*address)));
-        for (address, party) in &wanted {
-            if before.get(address) == Some(party) {
-                continue;
-            }
+        for (address, party) in fresh {
+            addresses.announced.insert(address, (party, now));
             let xroute = XRoute {
                 metric: Metric::ZERO,
                 origin: Origin::Local,
                 price: None,
-                only: Some(*party),
+                only: Some(party),
             };
-            let key = host(*address);
+            let key = host(address);
             self.engine
                 .handle_event(now, Event::XRouteUp { key, xroute });
         }

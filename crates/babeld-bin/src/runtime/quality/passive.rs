@@ -242,6 +242,7 @@ impl Running {
         );
         quality.checks.cleared.remove(suspect);
         quality.ranker.black_hole(now, suspect);
+        quality.planner.soon(now, suspect);
         quality.changed(now);
     }
 

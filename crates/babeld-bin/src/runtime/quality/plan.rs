@@ -6,13 +6,14 @@
 
 use super::super::Running;
 use super::Quality;
-use super::trials::{Ended, Order, Purpose, quality_of};
+use super::conduct::quality_of;
+use super::trials::{Ended, Order, Purpose};
 use crate::clock;
 use crate::config::{QualitySettings, Target};
 use crate::identity;
 use crate::node::{Refused, TestCounters};
 use babel_core::time::Instant;
-use qos_ranker::{Peer, Report, Source};
+use qos_ranker::{Conclusion, Peer, PeerState, Plan, Report, Schedule, Source, Standing, Start};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -20,23 +21,39 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_secs(2);
 /// A test ends by then.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// Octets that a test by hand may spend, if the target's budget for a day is larger.
-const MANUAL_OCTETS: u64 = 512_000_000;
-/// Targets fail this often before it is no longer told of new ones.
-const MAX_TOLD: usize = 1024;
+/// Tests begun at one wake-up, those included that fail to begin.
+const START_BUDGET: usize = 8;
+/// What is told of a failing target is not told again so soon.
+const TELL_GAP: Duration = Duration::from_secs(600);
+/// Different failures that are remembered as told.
+const MAX_TOLD: usize = 256;
+/// A link that carries less is never busy, in bits per second.
+const IDLE_BPS: u64 = 256_000;
+/// A link is busy from this share of what it was measured at.
+const BUSY_SHARE: u64 = 4;
 
 /// The schedule, and what the operator was told.
 #[derive(Debug)]
 pub(super) struct Planner {
+    schedule: Schedule,
     /// The next look at neighbours, while there are targets.
     tick: Option<Instant>,
-    /// Failures in a row, by neighbour and target: the first is told.
-    failing: BTreeMap<(Peer, String), u32>,
+    /// Failing pairs of neighbour and target.
+    failing: BTreeMap<(Peer, String), Told>,
+}
+
+/// What was told of a failing pair, and when.
+#[derive(Debug)]
+struct Told {
+    at: Instant,
+    why: String,
 }
 
 impl Planner {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
+            // Random numbers are there, or the node would not have started.
+            schedule: Schedule::new(identity::random_u64().unwrap_or(0)),
             tick: None,
             failing: BTreeMap::new(),
         }
@@ -46,50 +63,68 @@ impl Planner {
     pub(super) fn follow(&mut self, now: Instant, settings: &QualitySettings) {
         let wanted = !settings.targets.is_empty() || !settings.probe_prefixes.is_empty();
         self.tick = wanted.then_some(now);
+        self.schedule
+            .set_targets(settings.targets.iter().map(plan).collect());
         self.failing
             .retain(|(_, target), _| settings.target(target).is_some());
     }
 
     /// When something is due.
-    pub(super) const fn next(&self) -> Option<Instant> {
-        self.tick
+    pub(super) fn next(&self) -> Option<Instant> {
+        let tick = self.tick?;
+        let due = self.schedule.next_due();
+        Some(due.map_or(tick, |due| due.min(tick)))
     }
 
-    /// Tells the operator of a failure once, and when it is over.
-    fn tell(&mut self, ended: &Ended) {
-        let Peer { interface, address } = &ended.order.peer;
-        let target = &ended.order.target.name;
-        let key = (ended.order.peer.clone(), target.clone());
-        match &ended.result {
-            Ok(outcome) => {
-                if self.failing.remove(&key).is_some() {
-                    tracing::info!(
-                        "Tests of {address} on {interface} against {target} work again."
-                    );
-                }
-                let quality = quality_of(outcome);
-                tracing::debug!("measured {address} on {interface} against {target}: {quality}");
+    /// Tests a neighbour as if it were new: something happened to it.
+    pub(super) fn soon(&mut self, now: Instant, peer: &Peer) {
+        self.schedule.soon(now, peer);
+    }
+
+    /// Tells the operator of a failure once, and when it is over. One trouble with a target often
+    /// shows through every neighbour: the same words are not repeated.
+    fn tell(&mut self, now: Instant, peer: &Peer, target: &str, failure: Option<&str>) {
+        let Peer { interface, address } = peer;
+        let key = (peer.clone(), target.to_owned());
+        let Some(why) = failure else {
+            if self.failing.remove(&key).is_some() {
+                tracing::info!("Tests of {address} on {interface} against {target} work again.");
             }
-            Err(why) => {
-                let room = self.failing.len() < MAX_TOLD || self.failing.contains_key(&key);
-                let first = room && {
-                    let times = self.failing.entry(key).or_insert(0);
-                    *times = times.saturating_add(1);
-                    *times == 1
-                };
-                if first {
-                    tracing::warn!("Test of {address} on {interface} against {target}: {why}");
-                } else {
-                    tracing::debug!("test of {address} on {interface} against {target}: {why}");
-                }
-            }
+            return;
+        };
+        let recently = |told: &Told| told.why == why && now.since(told.at) < TELL_GAP;
+        if self.failing.contains_key(&key) || self.failing.values().any(recently) {
+            tracing::debug!("test of {address} on {interface} against {target}: {why}");
+        } else {
+            tracing::warn!("Test of {address} on {interface} against {target} failed: {why}");
+        }
+        if self.failing.len() < MAX_TOLD {
+            let why = why.to_owned();
+            self.failing.entry(key).or_insert(Told { at: now, why });
         }
     }
 }
 
+/// A target as the schedule sees it.
+fn plan(target: &Target) -> Plan {
+    Plan {
+        name: target.name.clone(),
+        scope: target.prefix,
+        interval: target.interval,
+        daily_budget: target.daily_budget,
+        link_test: target.url.is_link_test(),
+    }
+}
+
 impl Quality {
-    pub(super) const fn counters(&self) -> TestCounters {
-        self.trials.counters
+    pub(super) fn counters(&self) -> TestCounters {
+        let counts = self.planner.schedule.counts();
+        TestCounters {
+            run: counts.run,
+            skipped: counts.skipped,
+            failed: counts.failed,
+            bytes: counts.bytes + self.trials.unplanned,
+        }
     }
 }
 
@@ -109,74 +144,175 @@ impl Running {
         let Some(quality) = &mut self.quality else {
             return;
         };
-        if quality.planner.tick.is_none_or(|tick| now < tick) {
+        if quality.planner.next().is_none_or(|due| now < due) {
             return;
         }
         quality.planner.tick = Some(now + TICK);
         self.follow_addresses(now);
+        let states = self.peer_states(now);
+        for _ in 0..START_BUDGET {
+            let Some(quality) = &mut self.quality else {
+                return;
+            };
+            let Some(start) = quality.planner.schedule.poll(now, &states) else {
+                return;
+            };
+            // Told by what is done about it.
+            let _ = self.carry_out_test(now, &start);
+        }
     }
 
     /// `speedtest neighbour ADDRESS if NAME [target NAME]`.
     pub(in crate::runtime) fn test_now(
         &mut self,
-        peer: Peer,
+        peer: &Peer,
         target: Option<&str>,
     ) -> Result<(), Refused> {
         let now = clock::now();
         let settings = &self.settings.quality;
-        let found = match target {
-            Some(name) => settings.target(name),
-            None => {
-                let beyond = |target: &&Target| !target.url.is_link_test();
-                let mut all = settings.targets.iter();
-                all.clone().find(beyond).or_else(|| all.next())
-            }
-        };
-        let Some(found) = found.cloned() else {
-            return Err(Refused::No(match target {
-                Some(name) => format!("there is no speedtest-target {name}"),
+        let beyond = |target: &&Target| !target.url.is_link_test();
+        let mut all = settings.targets.iter();
+        let name = match target {
+            Some(name) => name.to_owned(),
+            None => match all.clone().find(beyond).or_else(|| all.next()) {
+                Some(target) => target.name.clone(),
                 None => {
-                    "there is nothing to test against: 'speedtest-target NAME URL' first".into()
+                    let why = "there is nothing to test against: 'speedtest-target NAME URL' first";
+                    return Err(Refused::No(why.into()));
                 }
-            }));
+            },
         };
         // A target may be new, and its addresses not there yet.
         self.follow_addresses(now);
-        let order = Order {
-            peer,
-            bytes_limit: found.daily_budget.min(MANUAL_OCTETS),
-            target: found,
-            time_limit: TIME_LIMIT,
-            seed: identity::random_u64().unwrap_or(0),
-            purpose: Purpose::Rank,
+        let states = self.peer_states(now);
+        if !states.iter().any(|state| state.peer == *peer) {
+            let why = self.path(now, peer).err();
+            let settling = "its probe address was announced a moment ago: try again soon";
+            return Err(Refused::No(why.unwrap_or_else(|| settling.into())));
+        }
+        let Some(quality) = &mut self.quality else {
+            return Err(Refused::No("neighbours are not ranked".into()));
         };
-        let begun = self.begin_trial(now, order);
-        begun.map(drop).map_err(Refused::No)
+        let start = quality.planner.schedule.start(now, &states, peer, &name);
+        let start = start.map_err(|refusal| Refused::No(refusal.to_string()))?;
+        self.carry_out_test(now, &start).map_err(Refused::No)
+    }
+
+    fn carry_out_test(&mut self, now: Instant, start: &Start) -> Result<(), String> {
+        let begun = match self.settings.quality.target(&start.target).cloned() {
+            None => Err("the target is gone".to_owned()),
+            Some(target) => self.begin_trial(
+                now,
+                Order {
+                    peer: start.peer.clone(),
+                    target,
+                    bytes_limit: start.bytes_limit,
+                    time_limit: TIME_LIMIT,
+                    seed: start.seed,
+                    purpose: Purpose::Rank,
+                },
+            ),
+        };
+        if let (Err(why), Some(quality)) = (&begun, &mut self.quality) {
+            let planner = &mut quality.planner;
+            // Nothing of this is the neighbour's doing.
+            let _ = planner
+                .schedule
+                .finished(now, &start.peer, &start.target, 0, false);
+            planner.tell(now, &start.peer, &start.target, Some(why));
+        }
+        begun.map(drop)
     }
 
     fn trial_ended(&mut self, now: Instant, ended: &Ended) {
         let Some(quality) = &mut self.quality else {
             return;
         };
-        quality.planner.tell(ended);
+        let (peer, target) = (&ended.order.peer, &ended.order.target);
+        let planner = &mut quality.planner;
+        let ok = ended.result.is_ok();
+        let why = ended.result.as_ref().err().map(String::as_str);
+        planner.tell(now, peer, &target.name, why);
+        let conclusion = planner
+            .schedule
+            .finished(now, peer, &target.name, ended.bytes, ok);
+        if conclusion == Conclusion::Doubt {
+            tracing::warn!(
+                "{} on {} seems to drop the tests against {}, which works through others: it is \
+                 unproven until one succeeds.",
+                peer.address,
+                peer.interface,
+                target.name,
+            );
+            quality.ranker.doubt(now, peer, target.prefix, &target.name);
+            quality.changed(now);
+        }
         let Ok(outcome) = &ended.result else {
             return;
         };
-        let target = &ended.order.target;
         let name = target.name.clone();
+        let measured = quality_of(outcome);
+        tracing::debug!("measured {peer} against {name}: {measured}");
         let report = Report {
-            peer: ended.order.peer.clone(),
+            peer: peer.clone(),
             scope: target.prefix,
             source: match target.url.is_link_test() {
                 true => Source::Link(name),
                 false => Source::Target(name),
             },
-            quality: quality_of(outcome),
-            // Tests come at random times: most of the time the next one is here before.
-            valid: target.interval * 4,
+            quality: measured,
+            valid: plan(target).validity(),
             pinned: Some(ended.pinned),
         };
         quality.ranker.record(now, &report);
         quality.changed(now);
     }
+
+    /// The neighbours that can be tested, for the schedule.
+    fn peer_states(&self, now: Instant) -> Vec<PeerState> {
+        let Some(quality) = &self.quality else {
+            return Vec::new();
+        };
+        let loaded = |link| quality.watch.load(link).filter(|load| *load >= IDLE_BPS);
+        let neighbours: Vec<_> = self.engine.neighbours(now).collect();
+        // What is known of whom matters only where there is traffic.
+        let standings = match neighbours.iter().any(|known| loaded(known.link).is_some()) {
+            true => quality.ranker.standings(now),
+            false => Vec::new(),
+        };
+        let usable = neighbours
+            .into_iter()
+            .filter(|known| !known.cost.is_infinite());
+        let states = usable.filter_map(|known| {
+            self.links.up(known.link)?;
+            let peer = Peer {
+                interface: self.links.name(known.link)?.to_owned(),
+                address: known.address,
+            };
+            if quality.addresses.is_settling(now, &peer) {
+                return None;
+            }
+            // One that nobody measured is tested however busy, or a liar that draws all traffic
+            // would never be found out.
+            let busy = loaded(known.link).is_some_and(|load| {
+                capacity(&standings, &peer).is_some_and(|rate| load >= rate / BUSY_SHARE)
+            });
+            Some(PeerState {
+                testing: quality.trials.unplanned_on(known.link),
+                peer,
+                busy,
+            })
+        });
+        states.collect()
+    }
+}
+
+/// The best rate that was measured of a neighbour, bits per second.
+fn capacity(standings: &[Standing], peer: &Peer) -> Option<u64> {
+    let of_peer = standings.iter().filter(|standing| standing.peer == *peer);
+    of_peer
+        .flat_map(|standing| [standing.quality.download, standing.quality.upload])
+        .flatten()
+        .map(|rate| rate.bps())
+        .max()
 }

@@ -4,17 +4,16 @@
 //! it ends, leaves no process, rule or route; what it claims is believed only as far as the
 //! interface carried it. When and whom to test is decided elsewhere.
 
-use super::super::Running;
 use crate::config::Target;
-use crate::node::{TestCounters, TestState, TestView};
-use crate::probe::{Corpse, Kernel, Meter, Pin, Pins, Reading, Way, Worker};
+use crate::node::{TestState, TestView};
+use crate::probe::{Corpse, Kernel, Meter, Pin, Pins, Worker};
 use babel_core::time::Instant;
 use babel_core::types::{LinkId, NeighbourId};
-use qos_ranker::{Loss, Peer, Pinned, Quality, Rate};
-use speedtest::{Host, LossSource, Message, Outcome, Phase, Request};
+use qos_ranker::{Peer, Pinned, Rate};
+use speedtest::{Message, Outcome, Phase};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -51,22 +50,24 @@ pub(super) enum Purpose {
 
 /// A test that runs.
 #[derive(Debug)]
-struct Trial {
-    id: u64,
-    order: Order,
-    neighbour: NeighbourId,
-    link: LinkId,
-    ifindex: u32,
-    pin: Pin,
-    pinned: Pinned,
-    worker: Worker,
-    meter: Meter,
-    began: Instant,
-    phase: Phase,
-    rate: Rate,
-    bytes: u64,
+pub(super) struct Trial {
+    pub(super) id: u64,
+    pub(super) order: Order,
+    pub(super) neighbour: NeighbourId,
+    pub(super) link: LinkId,
+    pub(super) ifindex: u32,
+    pub(super) pin: Pin,
+    /// The probe address that it is bound to.
+    pub(super) source: Option<IpAddr>,
+    pub(super) pinned: Pinned,
+    pub(super) worker: Worker,
+    pub(super) meter: Meter,
+    pub(super) began: Instant,
+    pub(super) phase: Phase,
+    pub(super) rate: Rate,
+    pub(super) bytes: u64,
     /// The server spoke.
-    answered: bool,
+    pub(super) answered: bool,
 }
 
 /// A test that ended.
@@ -74,6 +75,8 @@ struct Trial {
 pub(super) struct Ended {
     pub(super) order: Order,
     pub(super) pinned: Pinned,
+    /// Octets it spent.
+    pub(super) bytes: u64,
     /// The server spoke.
     pub(super) answered: bool,
     /// What was measured, or why nothing was.
@@ -83,11 +86,12 @@ pub(super) struct Ended {
 /// All tests, and those that were.
 #[derive(Debug)]
 pub(super) struct Trials {
-    running: Vec<Trial>,
+    pub(super) running: Vec<Trial>,
     /// Newest first, with the time of their end.
     ended: VecDeque<(Instant, TestView)>,
     corpses: Vec<Corpse>,
-    pub(super) counters: TestCounters,
+    /// Octets of tests that the schedule knows nothing of.
+    pub(super) unplanned: u64,
     next_id: u64,
 }
 
@@ -97,12 +101,7 @@ impl Trials {
             running: Vec::new(),
             ended: VecDeque::new(),
             corpses: Vec::new(),
-            counters: TestCounters {
-                run: 0,
-                skipped: 0,
-                failed: 0,
-                bytes: 0,
-            },
+            unplanned: 0,
             next_id: 1,
         }
     }
@@ -115,6 +114,12 @@ impl Trials {
     /// Whether one runs on this link.
     pub(super) fn on(&self, link: LinkId) -> bool {
         self.running.iter().any(|trial| trial.link == link)
+    }
+
+    /// Whether one that the schedule knows nothing of runs on this link.
+    pub(super) fn unplanned_on(&self, link: LinkId) -> bool {
+        let mut running = self.running.iter();
+        running.any(|trial| trial.link == link && trial.order.purpose == Purpose::Check)
     }
 
     /// When something about them is due even if no worker speaks.
@@ -151,14 +156,15 @@ impl Trials {
         self.corpses.retain_mut(|corpse| !corpse.reap());
     }
 
-    /// Adds one that just began.
-    fn begin(&mut self, trial: Trial) {
+    /// The number of the next one.
+    pub(super) const fn take_id(&mut self) -> u64 {
+        let id = self.next_id;
         self.next_id += 1;
-        self.running.push(trial);
+        id
     }
 
     /// Ends the one at `index`: its worker and its pin go.
-    fn end(
+    pub(super) fn end(
         &mut self,
         now: Instant,
         index: usize,
@@ -175,13 +181,12 @@ impl Trials {
             Ok(outcome) => TestState::Done(outcome),
             Err(why) => TestState::Failed(why),
         };
-        self.counters.bytes += view.bytes;
-        match &result {
-            Ok(_) => self.counters.run += 1,
-            Err(_) => self.counters.failed += 1,
+        if trial.order.purpose == Purpose::Check {
+            self.unplanned += view.bytes;
         }
         let ended = Ended {
             pinned: trial.pinned,
+            bytes: view.bytes,
             answered: trial.answered || result.is_ok(),
             order: trial.order,
             result,
@@ -195,8 +200,18 @@ impl Trials {
 }
 
 impl Trial {
-    fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         self.began + self.order.time_limit + GRACE
+    }
+
+    /// Silence may be for want of a way back.
+    fn with_hint(&self, why: String) -> String {
+        match self.source {
+            Some(source) if !self.answered => {
+                format!("{why} (from {source}: is probe-prefix routed back to here?)")
+            }
+            _ => why,
+        }
     }
 
     fn view(&self, now: Instant) -> TestView {
@@ -217,7 +232,7 @@ impl Trial {
     }
 
     /// Takes in what the worker says; the end, if it came to one.
-    fn hear(&mut self) -> Option<Result<Outcome, String>> {
+    pub(super) fn hear(&mut self) -> Option<Result<Outcome, String>> {
         let heard = self.worker.hear();
         for message in heard.messages {
             match message {
@@ -234,214 +249,11 @@ impl Trial {
                 }
                 Message::Done(outcome) => return Some(Ok(outcome)),
                 Message::Failed { why, bytes } => {
-                    self.bytes = bytes;
-                    return Some(Err(why));
+                    self.bytes = self.bytes.max(bytes);
+                    return Some(Err(self.with_hint(why)));
                 }
             }
         }
         heard.ended.map(Err)
-    }
-}
-
-/// What an outcome says of quality. What TCP sent again is not loss: a sender that looks for the
-/// limit of a link finds it by losing.
-pub(super) fn quality_of(outcome: &Outcome) -> Quality {
-    let latency = outcome.idle_latency_us.or(outcome.loaded_latency_us);
-    let echoes = outcome.loss.filter(|loss| loss.by == LossSource::Echo);
-    Quality {
-        download: outcome.download_bps.map(Rate::from_bps),
-        upload: outcome.upload_bps.map(Rate::from_bps),
-        latency: latency.map(Duration::from_micros),
-        loss: echoes.map(|loss| Loss::from_ppm(loss.ppm)),
-    }
-}
-
-impl Running {
-    /// Begins a test; its number.
-    pub(super) fn begin_trial(&mut self, now: Instant, order: Order) -> Result<u64, String> {
-        let Peer { interface, address } = &order.peer;
-        let link = self.links.named(interface);
-        let link = link.ok_or_else(|| format!("Babel does not run on {interface}"))?;
-        let (ifindex, _) = self
-            .links
-            .up(link)
-            .ok_or_else(|| format!("{interface} is down"))?;
-        let neighbour = self
-            .engine
-            .neighbours(now)
-            .find(|known| known.link == link && known.address == *address)
-            .map(|known| known.id)
-            .ok_or_else(|| format!("there is no neighbour {address} on {interface}"))?;
-        let way = Way {
-            ifindex,
-            neighbour: *address,
-            ipv4: self.ipv4_next_hop(now, neighbour),
-        };
-        let literal = match order.target.url.host() {
-            Host::Address(address) => Some(*address),
-            Host::Neighbour | Host::Name(_) => None,
-        };
-        let Some(quality) = &mut self.quality else {
-            return Err("neighbours are not ranked".into());
-        };
-        if quality.trials.on(link) {
-            return Err(format!("a test runs on {interface} already"));
-        }
-        let source = quality.probe_source(&order.peer, &order.target);
-        let kernel = self.kernel.socket();
-        let pin = quality
-            .pins
-            .make(way, literal.as_slice(), kernel)
-            .map_err(|error| error.to_string())?;
-        let pinned = match source {
-            Some(_) => Pinned::Both,
-            None if order.target.url.is_link_test() => Pinned::Both,
-            None => Pinned::Upload,
-        };
-        let request = Request {
-            url: order.target.url.clone(),
-            peer: Some((*address, ifindex)),
-            mark: Some(pin.mark),
-            source,
-            bytes_limit: order.bytes_limit,
-            time_limit: order.time_limit,
-            seed: order.seed,
-        };
-        let no_way = literal.is_some_and(|far| if far.is_ipv4() { !pin.ipv4 } else { !pin.ipv6 });
-        let started = if no_way {
-            Err("this kernel cannot send IPv4 to a neighbour without an IPv4 address".into())
-        } else {
-            Worker::start(&request).map_err(|error| format!("cannot start a worker: {error}"))
-        };
-        let worker = match started {
-            Ok(worker) => worker,
-            Err(why) => {
-                quality.pins.release(pin, kernel);
-                return Err(why);
-            }
-        };
-        let id = quality.trials.next_id;
-        tracing::debug!(
-            "test {id} of {address} on {interface} against {}: worker {}",
-            order.target.name,
-            worker.pid()
-        );
-        let reading = self.reading(ifindex, pinned);
-        let trial = Trial {
-            id,
-            order,
-            neighbour,
-            link,
-            ifindex,
-            pin,
-            pinned,
-            worker,
-            meter: Meter::new(now, reading),
-            began: now,
-            phase: Phase::Connect,
-            rate: Rate::ZERO,
-            bytes: 0,
-            answered: false,
-        };
-        if let Some(quality) = &mut self.quality {
-            quality.trials.begin(trial);
-            quality.watch.forget(link);
-        }
-        Ok(id)
-    }
-
-    /// Hears the workers; the tests that ended.
-    pub(super) fn hear_trials(&mut self, now: Instant) -> Vec<Ended> {
-        let mut all = Vec::new();
-        let Some(mut quality) = self.quality.take() else {
-            return all;
-        };
-        quality.trials.reap();
-        let mut index = 0;
-        while let Some(trial) = quality.trials.running.get_mut(index) {
-            let result = match trial.hear() {
-                None => self.why_to_end(now, trial).map(Err),
-                result => result,
-            };
-            let over = result.is_some();
-            if over || trial.meter.is_due(now) {
-                let reading = self.reading(trial.ifindex, trial.pinned);
-                trial.meter.read(now, reading);
-            }
-            let Some(result) = result else {
-                index += 1;
-                continue;
-            };
-            let reading = self.reading(trial.ifindex, trial.pinned);
-            let result = result.and_then(|outcome| match trial.meter.refutes(&outcome, reading) {
-                None => Ok(outcome),
-                Some(why) => Err(format!("the result cannot be: {why}")),
-            });
-            quality.watch.forget(trial.link);
-            let kernel = self.kernel.socket();
-            let pins = &mut quality.pins;
-            all.push(quality.trials.end(now, index, result, pins, kernel));
-        }
-        self.quality = Some(quality);
-        all
-    }
-
-    /// Ends all tests, for no fault of theirs.
-    pub(super) fn stop_trials(&mut self, now: Instant, why: &str) {
-        let Some(quality) = &mut self.quality else {
-            return;
-        };
-        while quality.trials.any() {
-            let kernel = self.kernel.socket();
-            let pins = &mut quality.pins;
-            let why = Err(why.to_owned());
-            let _ = quality.trials.end(now, 0, why, pins, kernel);
-        }
-        quality.trials.reap();
-    }
-
-    /// Why a test cannot go on.
-    fn why_to_end(&self, now: Instant, trial: &Trial) -> Option<String> {
-        if now >= trial.deadline() {
-            return Some("the worker did not end in time".into());
-        }
-        let device = self.links.up(trial.link).map(|(ifindex, _)| ifindex);
-        if device != Some(trial.ifindex) {
-            return Some("the interface went down".into());
-        }
-        let known = self.engine.neighbour(now, trial.neighbour);
-        known.is_none().then(|| "the neighbour went away".into())
-    }
-
-    /// The next hop that the IPv4 routes of a neighbour have.
-    fn ipv4_next_hop(&self, now: Instant, neighbour: NeighbourId) -> Option<Ipv4Addr> {
-        let mut routes = self.engine.routes(now);
-        routes.find_map(|route| match route.next_hop {
-            IpAddr::V4(next_hop) if route.neighbour == neighbour => Some(next_hop),
-            _ => None,
-        })
-    }
-
-    /// The counters that a test moves. What comes back may come by any link, unless it is pinned.
-    fn reading(&mut self, ifindex: u32, pinned: Pinned) -> Reading {
-        let devices: Vec<u32> = match pinned {
-            Pinned::Both => vec![ifindex],
-            Pinned::Upload | Pinned::No => {
-                let up = self.links.all_up().into_iter();
-                up.filter_map(|link| Some(self.links.up(link)?.0)).collect()
-            }
-        };
-        let mut reading = Reading::default();
-        for device in devices {
-            // A device that just went is noticed elsewhere.
-            let Ok(counters) = self.kernel.socket().link_counters(device) else {
-                continue;
-            };
-            reading.received += counters.received_octets;
-            if device == ifindex {
-                reading.sent = counters.sent_octets;
-            }
-        }
-        reading
     }
 }
