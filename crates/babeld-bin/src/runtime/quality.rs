@@ -71,11 +71,11 @@ impl Quality {
             watch_due: now + WATCH_INTERVAL,
             checks: Checks::default(),
         };
-        quality.load(now);
+        quality.load(now, settings);
         quality
     }
 
-    fn load(&mut self, now: Instant) {
+    fn load(&mut self, now: Instant, settings: &QualitySettings) {
         let Some(file) = &mut self.file else {
             return;
         };
@@ -93,6 +93,7 @@ impl Quality {
                     );
                 }
                 self.ranker = restored.ranker;
+                self.planner.restore(&text, now, settings);
             }
             Err(error) => {
                 tracing::warn!(
@@ -161,7 +162,9 @@ impl Quality {
         if let Some(file) = &mut self.file
             && file.is_due(now, at_last)
         {
-            file.save(now, &self.ranker.to_text(now, since_1970()));
+            let mut text = self.ranker.to_text(now, since_1970());
+            text.push_str(&self.planner.spending(now));
+            file.save(now, &text);
         }
     }
 }

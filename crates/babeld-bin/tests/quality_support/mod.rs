@@ -1,4 +1,5 @@
-//! A diamond for tests of ranking: we, two neighbours on one LAN, and a far node behind both.
+//! A diamond for tests of ranking: we, two neighbours on one LAN or on links of their own, and a
+//! far node behind both.
 //!
 //! The first neighbour advertises the better metric: without measurements it is chosen.
 
@@ -22,19 +23,38 @@ pub(crate) struct Diamond {
     pub(crate) honest: Namespace,
     pub(crate) far: Namespace,
     pub(crate) place: Place,
-    _lan: Switch,
+    _lan: Option<Switch>,
+    /// Our interfaces, the liar's and the honest one's.
+    links: [&'static str; 2],
     others: Mutex<Vec<Daemon>>,
 }
 
 impl Diamond {
+    /// On one LAN.
     pub(crate) fn new() -> Result<Self> {
+        let mut net = Self::nodes(["lan", "lan"])?;
+        let mut lan = Switch::new(&net.place.lab(), "lan")?;
+        for node in [&net.me, &net.liar, &net.honest] {
+            lan.attach(node, "lan")?;
+        }
+        net._lan = Some(lan);
+        Ok(net)
+    }
+
+    /// Each neighbour on a link of its own, `lan` for the liar and `own` for the honest one.
+    pub(crate) fn apart() -> Result<Self> {
+        let net = Self::nodes(["lan", "own"])?;
+        netns::link(&net.me, "lan", &net.liar, "lan")?;
+        netns::link(&net.me, "own", &net.honest, "lan")?;
+        Ok(net)
+    }
+
+    fn nodes(links: [&'static str; 2]) -> Result<Self> {
         let place = Place::new()?;
         let lab = place.lab();
-        let mut lan = Switch::new(&lab, "lan")?;
         let (me, far) = (lab.namespace("me")?, lab.namespace("far")?);
         let (liar, honest) = (lab.namespace("liar")?, lab.namespace("honest")?);
         for (node, n) in [(&me, 1), (&liar, 2), (&honest, 3)] {
-            lan.attach(node, "lan")?;
             node.add_address("lo", &format!("2001:db8:{n}::{n}/128"))?;
         }
         netns::link(&liar, "up", &far, "l")?;
@@ -48,7 +68,8 @@ impl Diamond {
             honest,
             far,
             place,
-            _lan: lan,
+            _lan: None,
+            links,
             others: Mutex::new(Vec::new()),
         })
     }
@@ -63,6 +84,11 @@ impl Diamond {
 
     /// Starts a babeld everywhere; ours.
     pub(crate) fn start_all(&self, options: &[&str]) -> Result<Daemon> {
+        self.start_all_with(&[], options)
+    }
+
+    /// The same, with options for the liar.
+    pub(crate) fn start_all_with(&self, liar: &[&str], options: &[&str]) -> Result<Daemon> {
         // What the far node says of its links decides what the others' cost. The honest one still
         // prefers its own uplink to the liar's.
         let costs = [
@@ -72,7 +98,7 @@ impl Diamond {
             "interface h rxcost 100",
         ];
         let far = self.babeld(&self.far, &["l", "h"], &costs)?;
-        let liar = self.babeld(&self.liar, &["lan", "up"], &[])?;
+        let liar = self.babeld(&self.liar, &["lan", "up"], liar)?;
         let honest = self.babeld(&self.honest, &["lan", "up"], &[])?;
         let others = self.others.lock();
         let mut others = others.map_err(|_| anyhow!("a test panicked"))?;
@@ -94,7 +120,13 @@ impl Diamond {
             more.extend(["-C", &own_file]);
         }
         more.extend(options);
-        self.babeld(&self.me, &["lan"], &more)
+        let [first, second] = self.links;
+        let interfaces = if first == second {
+            &self.links[..1]
+        } else {
+            &self.links
+        };
+        self.babeld(&self.me, interfaces, &more)
     }
 
     fn babeld(&self, node: &Namespace, interfaces: &[&str], more: &[&str]) -> Result<Daemon> {
@@ -246,6 +278,7 @@ impl Serving {
         let options = speedtest::server::Options {
             listen: vec!["[2001:db8:fa::1]:6698".parse()?, "10.250.0.1:6698".parse()?],
             plain: true,
+            ndt7: false,
             key: None,
             limits: speedtest::server::Limits::default(),
         };

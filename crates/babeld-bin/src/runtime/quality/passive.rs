@@ -6,7 +6,8 @@
 //! have none. So a suspect is *checked*: a test of a few packets through its pin, to a target. If
 //! the target does not answer through the suspect, and then does through another neighbour, what
 //! goes to the suspect is lost, and it is demoted at once; the next measurement that works clears
-//! it. A target that answers nobody convicts nobody.
+//! it. A target that answers nobody convicts nobody. (Without probe addresses the answers to a
+//! witness may come back by the suspect, and be lost: then there is no witness.)
 //!
 //! One check at a time, the next no sooner than a minute after; an honest neighbour with one-way
 //! traffic is asked less and less often.

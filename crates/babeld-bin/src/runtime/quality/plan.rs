@@ -5,9 +5,9 @@
 //! (`speedtest`) go the same way and ask nobody whether a link is busy.
 
 use super::super::Running;
-use super::Quality;
 use super::conduct::quality_of;
 use super::trials::{Ended, Order, Purpose};
+use super::{Quality, since_1970};
 use crate::clock;
 use crate::config::{QualitySettings, Target};
 use crate::identity;
@@ -67,6 +67,18 @@ impl Planner {
             .set_targets(settings.targets.iter().map(plan).collect());
         self.failing
             .retain(|(_, target), _| settings.target(target).is_some());
+    }
+
+    /// Takes over what targets had spent in a former life, for what is left of the day.
+    pub(super) fn restore(&mut self, text: &str, now: Instant, settings: &QualitySettings) {
+        self.follow(now, settings);
+        // Of a text of another version all is told already.
+        let _ = self.schedule.restore(text, now, since_1970());
+    }
+
+    /// What targets have spent, for the file.
+    pub(super) fn spending(&self, now: Instant) -> String {
+        self.schedule.to_text(now)
     }
 
     /// When something is due.
@@ -215,10 +227,7 @@ impl Running {
         };
         if let (Err(why), Some(quality)) = (&begun, &mut self.quality) {
             let planner = &mut quality.planner;
-            // Nothing of this is the neighbour's doing.
-            let _ = planner
-                .schedule
-                .finished(now, &start.peer, &start.target, 0, false);
+            planner.schedule.abandoned(now, &start.peer, &start.target);
             planner.tell(now, &start.peer, &start.target, Some(why));
         }
         begun.map(drop)
@@ -245,8 +254,8 @@ impl Running {
                 target.name,
             );
             quality.ranker.doubt(now, peer, target.prefix, &target.name);
-            quality.changed(now);
         }
+        quality.changed(now);
         let Ok(outcome) = &ended.result else {
             return;
         };
@@ -265,7 +274,6 @@ impl Running {
             pinned: Some(ended.pinned),
         };
         quality.ranker.record(now, &report);
-        quality.changed(now);
     }
 
     /// The neighbours that can be tested, for the schedule.
