@@ -480,6 +480,23 @@ fn ranks_are_compared_in_steps() {
 }
 
 #[test]
+fn a_neighbour_that_has_gone_is_no_competitor() {
+    let gone = Report {
+        peer: peer(9),
+        ..measured(9, "500M")
+    };
+    let server = ranked("1M", &[gone, measured(2, "20M"), measured(3, "48M")]);
+    let all = json(&server.path, &["show", "quality"]);
+    let found: Vec<_> = all.as_array().expect("an array").iter().collect();
+    assert_eq!(found.len(), 2, "{all}");
+    assert_eq!(found[0]["address"], "fe80::2");
+    assert_eq!(
+        (&found[0]["rank"], &found[1]["rank"]),
+        (&4.into(), &0.into())
+    );
+}
+
+#[test]
 fn a_neighbour_that_is_not_measured_stands_as_unproven() {
     let server = ranked("1M", &[measured(3, "48M")]);
     let all = json(&server.path, &["show", "quality"]);

@@ -6,8 +6,8 @@
 mod evidence;
 mod sentence;
 
-use super::quality::{self, StandingDocument};
-use super::{LinkNames, json};
+use super::quality::StandingDocument;
+use super::{LinkNames, json, standing};
 use crate::node::Node;
 use babel_core::policy::Step;
 use babel_core::prefix::RouteKey;
@@ -111,7 +111,7 @@ impl Document {
         // Not for nothing: this goes through all tables.
         let surroundings =
             (!carried).then(|| Surroundings::of(key, engine.routes(now), engine.xroutes(), &names));
-        let standings = quality::all(node);
+        let standings = standing::all(node);
         Self::compose(key, explanation.as_ref(), surroundings, &names, &standings)
     }
 

@@ -26,6 +26,7 @@ pub mod explain;
 pub mod json;
 pub mod line;
 pub mod quality;
+pub(crate) mod standing;
 pub mod usage;
 
 pub use listen::{Access, Address, BindError, Endpoint};

@@ -3,16 +3,15 @@
 //! As those of [`super::json`]: keys are stable, units stand in names, what does not apply is left
 //! out.
 
-use super::LinkNames;
 use super::json::push_line;
+use super::{LinkNames, standing};
 use crate::node::{Node, TestState, TestView};
 use babel_core::time::Instant;
 use babel_core::types::Party;
 use babel_core::view::Decision;
-use qos_ranker::{Band, Peer, Pinned, Quality, Source, Standing};
+use qos_ranker::{Quality, Source, Standing};
 use serde::{Deserialize, Serialize};
 use speedtest::{LossSource, Outcome};
-use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
@@ -159,56 +158,10 @@ pub struct PartyDocument {
     pub interface: String,
 }
 
-/// What is known of the neighbours where they are ranked; with those that nothing is known of.
-pub(crate) fn all(node: &dyn Node) -> Vec<Standing> {
-    let mut all = node.quality();
-    if !node.engine().policy().ranking() {
-        return all;
-    }
-    let names = LinkNames::of(&node.interfaces());
-    let unknown = node.engine().neighbours(node.now()).map(|view| Peer {
-        interface: names.get(view.link).to_owned(),
-        address: view.address,
-    });
-    let known: BTreeSet<Peer> = all
-        .iter()
-        .filter(|one| one.scope.is_none() && ranks(one))
-        .map(|one| one.peer.clone())
-        .collect();
-    all.extend(unknown.filter(|peer| !known.contains(peer)).map(unmeasured));
-    all.sort_by(|one, other| one.peer.cmp(&other.peer));
-    all
-}
-
-/// Whether a standing is one that ranks its neighbour: no link test, and none that did not
-/// surely go through it.
-pub(crate) fn ranks(standing: &Standing) -> bool {
-    let source = standing.source.as_ref();
-    source.is_none_or(Source::ranks) && standing.pinned != Some(Pinned::No)
-}
-
-fn unmeasured(peer: Peer) -> Standing {
-    Standing {
-        peer,
-        scope: None,
-        band: Band::Unproven,
-        rank: None,
-        score: None,
-        quality: Quality::NONE,
-        age: None,
-        valid_for: Duration::ZERO,
-        confidence: 0,
-        samples: 0,
-        source: None,
-        pinned: None,
-        note: None,
-    }
-}
-
 /// `json quality`: one document for each standing.
 pub(super) fn standings(node: &dyn Node) -> String {
     let mut text = String::new();
-    for standing in all(node) {
+    for standing in standing::all(node) {
         push_line(&mut text, &StandingDocument::of(&standing));
     }
     text

@@ -1,6 +1,6 @@
 //! What the tables and counters say at the moment of a scrape: plain numbers, no names.
 
-use crate::local::{Identity, LinkNames, LocalCounters, quality};
+use crate::local::{Identity, LinkNames, LocalCounters, standing};
 use crate::node::{InterfaceView, KernelCounters, Node, TestCounters};
 use babel_core::view::{Counters, NeighbourView, RouteCounts};
 use qos_ranker::Standing;
@@ -104,8 +104,8 @@ impl Numbers {
 
 /// One for each neighbour: not what is known for one prefix or of a link alone.
 fn standings(node: &dyn Node) -> Vec<Standing> {
-    let mut all = quality::all(node);
-    all.retain(|one| one.scope.is_none() && quality::ranks(one));
+    let mut all = standing::all(node);
+    all.retain(|one| one.scope.is_none() && standing::ranks(one));
     // Two of one neighbour would make the whole scrape invalid.
     all.dedup_by(|one, other| one.peer == other.peer);
     all.truncate(MAX_NEIGHBOURS);

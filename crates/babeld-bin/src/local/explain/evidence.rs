@@ -2,7 +2,7 @@
 
 use super::LinkNames;
 use crate::figures::{age, milliseconds, percent, rate};
-use crate::local::quality::ranks;
+use crate::local::standing::ranks;
 use babel_core::view::CandidateView;
 use babel_price_tlv::RoutePrice;
 use qos_ranker::{RankStep, Standing};

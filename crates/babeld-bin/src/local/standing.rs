@@ -1,0 +1,74 @@
+//! How the neighbours that are there stand: what is known of them, and of whom nothing is.
+
+use super::LinkNames;
+use crate::node::Node;
+use babel_core::prefix::Prefix;
+use qos_ranker::{Band, Peer, Pinned, Quality, RankStep, Score, Source, Standing};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How the neighbours that are there stand, where they are ranked: also those of which nothing is
+/// known, and none that has gone, though it is remembered.
+pub(crate) fn all(node: &dyn Node) -> Vec<Standing> {
+    let mut all = node.quality();
+    let names = LinkNames::of(&node.interfaces());
+    let peers = node.engine().neighbours(node.now()).map(|view| Peer {
+        interface: names.get(view.link).to_owned(),
+        address: view.address,
+    });
+    let peers: BTreeSet<Peer> = peers.collect();
+    all.retain(|one| peers.contains(&one.peer));
+    rank(&mut all);
+    if node.engine().policy().ranking() {
+        let known: BTreeSet<Peer> = all
+            .iter()
+            .filter(|one| one.scope.is_none() && ranks(one))
+            .map(|one| one.peer.clone())
+            .collect();
+        all.extend(peers.difference(&known).cloned().map(unmeasured));
+    }
+    all.sort_by(|one, other| one.peer.cmp(&other.peer));
+    all
+}
+
+/// Counts ranks from the best that is there: who has gone is no competitor.
+fn rank(all: &mut [Standing]) {
+    let mut best: BTreeMap<(Option<Prefix>, Band), Score> = BTreeMap::new();
+    for one in all.iter() {
+        if let Some(score) = one.score {
+            let best = best.entry((one.scope, one.band)).or_insert(score);
+            *best = score.max(*best);
+        }
+    }
+    for one in all {
+        let best = best.get(&(one.scope, one.band));
+        if let Some((best, score)) = best.zip(one.score) {
+            one.rank = Some(RankStep::below(*best, score));
+        }
+    }
+}
+
+/// Whether a standing is one that ranks its neighbour: no link test, and none that did not
+/// surely go through it.
+pub(crate) fn ranks(standing: &Standing) -> bool {
+    let source = standing.source.as_ref();
+    source.is_none_or(Source::ranks) && standing.pinned != Some(Pinned::No)
+}
+
+fn unmeasured(peer: Peer) -> Standing {
+    Standing {
+        peer,
+        scope: None,
+        band: Band::Unproven,
+        rank: None,
+        score: None,
+        quality: Quality::NONE,
+        age: None,
+        valid_for: Duration::ZERO,
+        confidence: 0,
+        samples: 0,
+        source: None,
+        pinned: None,
+        note: None,
+    }
+}
