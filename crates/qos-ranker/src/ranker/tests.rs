@@ -300,7 +300,7 @@ fn memory_is_bounded_under_a_flood_of_reports() {
         valid: HOUR,
         pinned: None,
     };
-    for n in 0..20_000u32 {
+    for n in 0..8000u32 {
         ranker.record(minutes(0), &report(n));
     }
     let (peers, entries) = (

@@ -184,6 +184,19 @@ fn the_failing_are_used_only_if_nothing_else_is_there() {
 }
 
 #[test]
+fn among_the_unproven_nothing_but_price_and_metric_counts() {
+    // Neighbour 1 was measured, but not in what the goal asks for.
+    let mut policy = ranking(&[report(1, None, megabits(90, 90))]);
+    let wanted = Quality {
+        latency: Some(Duration::from_millis(50)),
+        ..Quality::NONE
+    };
+    goal(&mut policy, wanted);
+    assert_eq!(order(&policy, &[route(1, 0, 900), route(2, 0, 96)]), [2, 1]);
+    assert_eq!(order(&policy, &[route(1, 0, 96), route(2, 0, 900)]), [1, 2]);
+}
+
+#[test]
 fn one_that_fails_the_goals_does_not_move_the_steps_of_those_that_meet_them() {
     let mut fast = megabits(1000, 1000);
     fast.loss = Some(Loss::from_ppm(400_000));
