@@ -57,6 +57,12 @@ impl<X: Extension, P: SelectionPolicy<X::Attr>> World<X, P> {
         }
     }
 
+    /// A prefix is nobody's any more, for good.
+    pub fn withdraw(&mut self, key: RouteKey) {
+        self.set_announced(key, false);
+        self.origins.remove(&key);
+    }
+
     /// Takes a wire down; both ends notice.
     pub fn wire_down(&mut self, wire: usize) {
         self.wires[wire].up = false;
