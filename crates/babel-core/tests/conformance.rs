@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Rows of each of the areas 1 to 17, then of what the RFCs leave open, then of prices.
-const ROWS: [usize; 19] = [
-    31, 8, 32, 14, 11, 19, 20, 33, 7, 12, 12, 12, 53, 20, 22, 20, 8, 14, 25,
+/// Rows of each of the areas 1 to 17, then of what the RFCs leave open, of prices, of the choice.
+const ROWS: [usize; 20] = [
+    31, 8, 32, 14, 11, 19, 20, 33, 7, 12, 12, 12, 53, 20, 22, 20, 8, 14, 25, 18,
 ];
 
 /// One row of the table.
