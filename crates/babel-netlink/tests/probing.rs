@@ -3,7 +3,7 @@
 mod namespace;
 
 use babel_netlink::{
-    DuplicateDetection, Errno, Family, FirewallMark, Route, RouteKind, RouteSocket, Rule,
+    DuplicateDetection, Errno, Family, FirewallMark, Route, RouteKind, RouteSocket, Rule, Shaping,
 };
 use namespace::isolated;
 use std::net::{IpAddr, UdpSocket};
@@ -106,6 +106,30 @@ fn links_count_what_they_carry() {
         assert!(other.received_octets >= 10_000, "{other:?}");
         let none = socket.link_counters(9999).expect_err("no such link");
         assert_eq!(none.errno(), Some(Errno::ENODEV));
+    });
+}
+
+#[test]
+fn what_a_full_queue_drops_is_counted() {
+    isolated(|| {
+        let (mut socket, index) = set_up();
+        let slow = Shaping {
+            octets_per_second: 10_000,
+            burst_octets: 5_000,
+            queue_octets: 10_000,
+        };
+        socket.shape(index, slow).expect("a token bucket");
+        let before = socket.queue_drops().expect("queues");
+        assert_eq!(before.get(&index), Some(&0));
+        let udp = UdpSocket::bind("192.0.2.1:0").expect("a socket");
+        udp.set_broadcast(true).expect("broadcast");
+        for _ in 0..100 {
+            // Refused, when the queue is full, is as good.
+            let _ = udp.send_to(&[0; 1000], "192.0.2.255:9");
+        }
+        let after = socket.queue_drops().expect("queues");
+        let dropped = after.get(&index).copied().unwrap_or(0);
+        assert!((50..=100).contains(&dropped), "{dropped}");
     });
 }
 

@@ -71,10 +71,21 @@ fn shape(net: &Diamond, bps: u64) -> Result<()> {
 
 #[test]
 fn a_test_goes_through_its_neighbour_and_comes_back_through_it() -> Result<()> {
+    goes_and_comes_back(TARGET, "probe-prefix 2001:db8:77::/64")
+}
+
+/// On a LAN without IPv4 addresses: by the neighbours' link-local addresses (RFC 9229).
+#[test]
+fn so_does_a_test_over_ipv4() -> Result<()> {
+    let target = "speedtest-target far babel://10.250.0.1:6698 daily-budget 24M";
+    goes_and_comes_back(target, "probe-prefix 10.77.0.0/24")
+}
+
+fn goes_and_comes_back(target: &str, prefix: &str) -> Result<()> {
     let net = Diamond::new()?;
     shape(&net, 20_000_000)?;
     let server = Serving::start(&net.far)?;
-    let me = net.start_all(&["-C", TARGET, "-C", "probe-prefix 2001:db8:77::/64"])?;
+    let me = net.start_all(&["-C", target, "-C", prefix])?;
     let [liar, honest] = net.neighbours()?;
     daemon_support::expect_route(&net.me, FAR, &me)?;
     let mut client = Client::connect(&net.me)?;

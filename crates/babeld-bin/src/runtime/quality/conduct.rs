@@ -4,7 +4,8 @@
 //! the readings of the counters. The tables of tests are [`super::trials`].
 
 use super::super::Running;
-use super::trials::{Ended, Order, Trial};
+use super::passive::Checks;
+use super::trials::{Ended, Order, Purpose, Trial};
 use crate::probe::{Meter, Pin, Reading, Way, Worker};
 use babel_core::time::Instant;
 use babel_core::types::{LinkId, NeighbourId};
@@ -165,8 +166,12 @@ impl Running {
             let kernel = self.kernel.socket();
             let pins = &mut quality.pins;
             let why = Err(why.to_owned());
-            let _ = quality.trials.end(now, 0, why, pins, kernel);
+            let ended = quality.trials.end(now, 0, why, pins, kernel);
+            if ended.order.purpose == Purpose::Rank {
+                quality.planner.abandon(now, &ended.order);
+            }
         }
+        quality.checks = Checks::default();
         quality.trials.reap();
     }
 

@@ -87,6 +87,9 @@ impl Running {
             }
         }
         quality.watch.retain(|link| parties.contains_key(&link));
+        if parties.is_empty() {
+            return Vec::new();
+        }
         let kernel = self.kernel.socket();
         let drops = match kernel.queue_drops() {
             Ok(drops) => drops,

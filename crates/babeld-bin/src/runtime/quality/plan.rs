@@ -93,6 +93,12 @@ impl Planner {
         self.schedule.soon(now, peer);
     }
 
+    /// A test did not come to its end, through no fault of anybody.
+    pub(super) fn abandon(&mut self, now: Instant, order: &Order) {
+        self.schedule
+            .abandoned(now, &order.peer, &order.target.name);
+    }
+
     /// Tells the operator of a failure once, and when it is over. One trouble with a target often
     /// shows through every neighbour: the same words are not repeated.
     fn tell(&mut self, now: Instant, peer: &Peer, target: &str, failure: Option<&str>) {
