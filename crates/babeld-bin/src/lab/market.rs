@@ -63,7 +63,7 @@ fn first_seller(stage: &mut Stage) -> Result<()> {
     stage.state(NODE, &GOAL.statement())?;
     stage.state(NODE, &trial::target_statement(TARGET, &url, None))?;
     stage.screen.line("");
-    trial::run(stage, NODE, BEST, TARGET, GOAL).map(drop)
+    trial::run(stage, NODE, &[BEST], TARGET, GOAL, |_, _, _| Ok(()))
 }
 
 /// The others are cheaper, which is not enough, and are measured.
@@ -76,9 +76,8 @@ fn others_join(stage: &mut Stage) -> Result<()> {
     stage
         .screen
         .good("both are cheaper, and get nothing as long as they are not measured");
-    for seller in [FAIR, SLOW] {
-        trial::run(stage, NODE, seller, TARGET, GOAL)?;
-    }
+    let others = [FAIR, SLOW];
+    trial::run(stage, NODE, &others, TARGET, GOAL, |_, _, _| Ok(()))?;
     WAYS.expect(stage, BEST)?;
     stage.screen.line("");
     show_market(stage)?;

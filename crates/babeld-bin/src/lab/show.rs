@@ -96,6 +96,7 @@ impl Screen {
             shown: None,
             turns: 0,
             brief: false,
+            below: 0,
         }
     }
 
@@ -116,10 +117,12 @@ pub(super) struct Progress {
     shown: Option<Instant>,
     turns: usize,
     brief: bool,
+    /// Further lines below the first one.
+    below: usize,
 }
 
 impl Progress {
-    /// Shows how far things are, at most as often as is pleasant.
+    /// Shows how far things are, at most as often as is pleasant; in several lines if need be.
     pub(super) fn say(&mut self, detail: &str) {
         let every = if self.screen.terminal {
             REDRAW_EVERY
@@ -132,20 +135,29 @@ impl Progress {
         }
         self.shown = Some(Instant::now());
         let elapsed = self.started.elapsed().as_secs_f64();
+        let what = &self.what;
         if !self.screen.terminal {
-            return self
-                .screen
-                .line(&format!("  .. {} ({elapsed:.0} s) {detail}", self.what));
+            let detail = detail.replace('\n', "\n       ");
+            let separator = if detail.starts_with('\n') { "" } else { " " };
+            let line = format!("  .. {what} ({elapsed:.0} s){separator}{detail}");
+            return self.screen.line(&line);
         }
         self.turns += 1;
         let turn = SPINNER.get(self.turns % SPINNER.len()).unwrap_or(&' ');
+        let wipe = self.wipe();
+        self.below = detail.matches('\n').count();
+        let detail = detail.replace('\n', "\n       ");
         let mut output = io::stdout().lock();
-        let _ = write!(
-            output,
-            "\r\x1b[K  {turn}  {} ({elapsed:4.1} s) {detail}",
-            self.what
-        )
-        .and_then(|()| output.flush());
+        let _ = write!(output, "{wipe}  {turn}  {what} ({elapsed:4.1} s) {detail}")
+            .and_then(|()| output.flush());
+    }
+
+    /// Back to the first line's beginning, with nothing behind.
+    fn wipe(&self) -> String {
+        match self.below {
+            0 => "\r\x1b[J".to_owned(),
+            lines => format!("\r\x1b[{lines}A\x1b[J"),
+        }
     }
 }
 
@@ -153,7 +165,8 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if self.screen.terminal && self.shown.is_some() {
             let mut output = io::stdout().lock();
-            let _ = write!(output, "\r\x1b[K").and_then(|()| output.flush());
+            let wipe = self.wipe();
+            let _ = write!(output, "{wipe}").and_then(|()| output.flush());
         }
     }
 }

@@ -35,49 +35,86 @@ pub(super) fn target_statement(name: &str, url: &str, prefix: Option<&str>) -> S
     format!("speedtest-target {name} {url}{scope}")
 }
 
-/// Has a node test a neighbour against a target, shows how it goes, and tells the outcome; when it
-/// ended.
+/// A test that was asked for.
+#[derive(Debug)]
+struct Asked {
+    neighbour: &'static str,
+    interface: String,
+}
+
+/// Has a node test neighbours against a target, all at once for each has a link of its own; shows
+/// how it goes, and each outcome as it comes. Whenever a test ended, `then` hears of whom and when.
 pub(super) fn run(
     stage: &mut Stage,
     node: &'static str,
-    neighbour: &str,
+    neighbours: &[&'static str],
     target: &str,
     goal: Goal,
-) -> Result<Instant> {
-    let interface = interface_to(neighbour);
+    mut then: impl FnMut(&mut Stage, &'static str, Instant) -> Result<()>,
+) -> Result<()> {
     let mut client = stage.network.client(node)?;
-    let address = client.neighbour(&interface)?;
-    let last = tests(stage, node)?.iter().map(|test| test.id).max();
-    client.ask(&format!(
-        "speedtest neighbour {address} if {interface} target {target}"
-    ))?;
-    let what = format!("testing {neighbour} against {target}");
-    let (ended, test) = stage.wait(&what, TEST_LIMIT, |network| {
-        network.check()?;
-        let mut client = network.client(node)?;
-        let documents = documents(&client.ask("json tests")?)?;
-        let ours = |test: &TestDocument| {
-            test.interface == interface && test.target == target && Some(test.id) > last
-        };
-        let Some(test) = documents.into_iter().find(ours) else {
-            return Ok(Seen::NotYet("about to begin".to_owned()));
-        };
-        match test.state.as_str() {
-            "running" => Ok(Seen::NotYet(under_way(&test, goal))),
-            "failed" => bail!("{}", test.why.as_deref().unwrap_or("it failed")),
-            _ => {
-                let ago = Duration::try_from_secs_f64(test.ended_seconds_ago.unwrap_or(0.0));
-                let ended = Instant::now().checked_sub(ago.unwrap_or_default());
-                Ok(Seen::There((ended.unwrap_or_else(Instant::now), test)))
-            }
-        }
-    })?;
-    tell(stage, neighbour, target, &test, goal);
-    Ok(ended)
+    let before = documents(&client.ask("json tests")?)?;
+    let last = before.iter().map(|test| test.id).max();
+    let mut asked = Vec::new();
+    for &neighbour in neighbours {
+        let interface = interface_to(neighbour);
+        let address = client.neighbour(&interface)?;
+        client.ask(&format!(
+            "speedtest neighbour {address} if {interface} target {target}"
+        ))?;
+        asked.push(Asked {
+            neighbour,
+            interface,
+        });
+    }
+    while !asked.is_empty() {
+        let what = format!("testing against {target}");
+        let (index, ended, test) = stage.wait(&what, TEST_LIMIT, |network| {
+            network.check()?;
+            let mut tests = documents(&network.client(node)?.ask("json tests")?)?;
+            tests.retain(|test| Some(test.id) > last && test.target == target);
+            look(&asked, &tests, goal)
+        })?;
+        let Asked { neighbour, .. } = asked.remove(index);
+        tell(stage, neighbour, target, &test, goal);
+        then(stage, neighbour, ended)?;
+    }
+    Ok(())
 }
 
-fn tests(stage: &Stage, node: &str) -> Result<Vec<TestDocument>> {
-    documents(&stage.network.client(node)?.ask("json tests")?)
+/// The first of the tests that has ended, by its place in `asked`, and when; or how all stand.
+fn look(
+    asked: &[Asked],
+    tests: &[TestDocument],
+    goal: Goal,
+) -> Result<Seen<(usize, Instant, TestDocument)>> {
+    let mut lines = Vec::new();
+    for (index, one) in asked.iter().enumerate() {
+        // The newest first: the one that was asked for is the oldest.
+        let mut tests = tests.iter().rev();
+        let test = tests.find(|test| test.interface == one.interface);
+        let neighbour = one.neighbour;
+        lines.push(match test.map(|test| (test, test.state.as_str())) {
+            None => format!("{neighbour:<8} about to begin"),
+            Some((test, "running")) => format!("{neighbour:<8} {}", under_way(test, goal)),
+            Some((test, "failed")) => {
+                bail!(
+                    "{neighbour}: {}",
+                    test.why.as_deref().unwrap_or("it failed")
+                )
+            }
+            Some((test, _)) => return Ok(Seen::There((index, ended_at(test), test.clone()))),
+        });
+    }
+    // Below what is being done, for they are long.
+    Ok(Seen::NotYet(format!("\n{}", lines.join("\n"))))
+}
+
+/// On our clock.
+fn ended_at(test: &TestDocument) -> Instant {
+    let ago = Duration::try_from_secs_f64(test.ended_seconds_ago.unwrap_or(0.0));
+    let now = Instant::now();
+    now.checked_sub(ago.unwrap_or_default()).unwrap_or(now)
 }
 
 fn documents(lines: &[String]) -> Result<Vec<TestDocument>> {
