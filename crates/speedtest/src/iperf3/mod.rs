@@ -73,7 +73,9 @@ fn direction(
         .plan
         .until()
         .min(Instant::now() + leg.at_most + leg.grace);
-    let relay = Relay::start(test.dialer, addresses.to_vec(), test.budget.clone(), until);
+    // The relay ends last: a connection that it closed would be blamed on the server.
+    let last = until + 4 * LOOK;
+    let relay = Relay::start(test.dialer, addresses.to_vec(), test.budget.clone(), last);
     let relay = relay.map_err(|error| Why::from(error).during(Phase::Connect))?;
     let seconds = leg.at_most.as_secs().max(1);
     let mut program = Program::start(relay.port(), seconds, phase)?;

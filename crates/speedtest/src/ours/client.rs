@@ -3,11 +3,12 @@
 use super::pings::Pinger;
 use super::transfer::{self, Limits, Verdict};
 use super::{Command, Direction, Hello, Status, Welcome, train};
-use crate::contract::{Outcome, Phase};
+use crate::contract::{Loss, LossSource, Outcome, Phase};
 use crate::payload::{Payload, random};
 use crate::pipe::Pipe;
 use crate::rate::Estimator;
 use crate::run::{Flow, Test};
+use crate::tcpinfo::Asker;
 use crate::url::Protocol;
 use crate::why::Why;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ pub(crate) fn run(test: &mut Test<'_>) -> Result<Outcome, Why> {
     let loaded = |flow: &Flow| session.pinger.median_us(flow.from, flow.to);
     let loaded_latency_us = loaded(&down).max(loaded(&up));
     let outcome = Flow::outcome(&down, &up)?;
+    let loss = loss.or_else(|| retransmitted(session.pipe.socket()));
     session.pipe.close();
     Ok(Outcome {
         idle_latency_us: idle,
@@ -102,7 +104,7 @@ impl Session {
         }
     }
 
-    fn train(&mut self, test: &mut Test<'_>) -> Result<Option<crate::contract::Loss>, Why> {
+    fn train(&mut self, test: &mut Test<'_>) -> Result<Option<Loss>, Why> {
         let count = test.plan.train();
         if self.welcome.echo_port == 0 || count == 0 {
             return Ok(None);
@@ -174,6 +176,16 @@ impl Session {
             early,
         })
     }
+}
+
+/// What our kernel sent again, where no datagram told.
+fn retransmitted(socket: &std::net::TcpStream) -> Option<Loss> {
+    let seen = Asker::new(socket).ok()?.ask()?;
+    let ppm = seen.bytes_retransmitted.checked_mul(1_000_000)?;
+    Some(Loss {
+        ppm: u32::try_from(ppm.checked_div(seen.bytes_sent)?).ok()?,
+        by: LossSource::Retransmits,
+    })
 }
 
 /// In TLS where the URL says so.

@@ -4,6 +4,7 @@
 
 pub(crate) mod client;
 pub(crate) mod pings;
+mod report;
 pub(crate) mod train;
 pub(crate) mod transfer;
 

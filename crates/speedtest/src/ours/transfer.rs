@@ -5,6 +5,7 @@
 //! the end, and checks count and hash of the whole. Either side ends by its own clock.
 
 use super::Cursor;
+use super::report::Report;
 use crate::payload::{Payload, Sum, Tally};
 use crate::pipe::Pipe;
 use crate::why::Why;
@@ -42,66 +43,6 @@ pub(crate) enum Verdict {
 
 /// Told what was received, or acknowledged, since the beginning; at least every 50 ms.
 pub(crate) type Watch<'a> = &'a mut dyn FnMut(Duration, u64) -> Verdict;
-
-/// A report of the receiver.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Report {
-    /// So many octets have come.
-    Progress(u64),
-    /// The same, and: it is enough.
-    Stop(u64),
-    /// All have come; this is their sum.
-    Final(Sum),
-}
-
-impl Report {
-    const SHORT: usize = 16;
-    const FINAL: usize = 48;
-
-    /// How many octets the report that begins so still needs.
-    fn missing(begun: &[u8]) -> usize {
-        let whole = match begun.first() {
-            Some(3) => Self::FINAL,
-            _ => Self::SHORT,
-        };
-        whole.saturating_sub(begun.len()).max(1)
-    }
-
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let (kind, octets) = match self {
-            Self::Progress(octets) => (1, *octets),
-            Self::Stop(octets) => (2, *octets),
-            Self::Final(sum) => (3, sum.octets),
-        };
-        let mut out = vec![kind, 0, 0, 0, 0, 0, 0, 0];
-        out.extend(octets.to_be_bytes());
-        if let Self::Final(sum) = self {
-            out.extend(sum.digest);
-        }
-        out
-    }
-
-    /// `Ok(None)`: more octets are needed.
-    fn decode(from: &mut Vec<u8>) -> Result<Option<Self>, Why> {
-        let mut cursor = Cursor(from);
-        let (Some([kind, ..]), Some(octets)) = (cursor.take::<8>(), cursor.take::<8>()) else {
-            return Ok(None);
-        };
-        let octets = u64::from_be_bytes(octets);
-        let report = match kind {
-            1 => Self::Progress(octets),
-            2 => Self::Stop(octets),
-            3 => match cursor.take() {
-                Some(digest) => Self::Final(Sum { octets, digest }),
-                None => return Ok(None),
-            },
-            _ => return Err("the other side sends reports that are none".into()),
-        };
-        let used = from.len() - cursor.0.len();
-        from.drain(..used);
-        Ok(Some(report))
-    }
-}
 
 /// Sends `payload` until a limit or the other side says stop; returns when it was verified.
 pub(crate) fn send(

@@ -87,7 +87,10 @@ pub struct Server {
 impl Server {
     /// Binds and starts to serve. Errors name the address or the file.
     pub fn start(options: Options, log: Log) -> io::Result<Self> {
+        #[cfg(feature = "tls")]
         let identity = identity(&options)?;
+        #[cfg(not(feature = "tls"))]
+        refuse_key(&options)?;
         let mut sockets = Vec::new();
         for &address in &options.listen {
             sockets.push(listen(address).map_err(|error| {
@@ -97,6 +100,7 @@ impl Server {
         let shared = Arc::new(Shared {
             plain: options.plain,
             ndt7: options.ndt7,
+            #[cfg(feature = "tls")]
             identity,
             limits: options.limits,
             quota: Mutex::new(Quota::new(options.limits.client_octets_per_hour)),
@@ -159,13 +163,12 @@ impl Drop for Server {
 
 #[cfg(feature = "tls")]
 type Identity = crate::tls::Identity;
-#[cfg(not(feature = "tls"))]
-type Identity = std::convert::Infallible;
 
 /// What all threads share.
 struct Shared {
     plain: bool,
     ndt7: bool,
+    #[cfg(feature = "tls")]
     identity: Option<Identity>,
     limits: Limits,
     quota: Mutex<Quota>,
@@ -212,9 +215,9 @@ fn identity(options: &Options) -> io::Result<Option<Identity>> {
 }
 
 #[cfg(not(feature = "tls"))]
-fn identity(options: &Options) -> io::Result<Option<Identity>> {
+fn refuse_key(options: &Options) -> io::Result<()> {
     match &options.key {
-        None => Ok(None),
+        None => Ok(()),
         Some(_) => Err(io::Error::other("this build has no TLS (feature `tls`)")),
     }
 }
