@@ -111,6 +111,7 @@ fn the_tables_of_a_node_are_shown() {
     );
     let status = shown(&server.path, &["show", "status"]);
     assert!(status.contains("\ninterfaces  2 of 3 up\n"), "{status}");
+    assert!(status.contains("\nranking     off\n"), "{status}");
     let port = server.port.to_string();
     let by_port = shown(Path::new(&port), &["show", "xroutes"]);
     assert!(by_port.contains("192.0.2.1/32"), "{by_port}");

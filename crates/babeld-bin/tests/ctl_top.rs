@@ -1,12 +1,16 @@
-//! `babelctl top` on a terminal: it follows, obeys keys, and gives the terminal back as it was.
+//! `babelctl` on a terminal: `top` follows, obeys keys, and gives the terminal back as it was;
+//! `speedtest run` draws a bar.
 
 mod ctl_support;
 
+use babeld::node::{TestState, TestView};
 use ctl_support::{Background, TestNode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use qos_ranker::{Peer, Pinned, Rate};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use speedtest::{Outcome, Phase};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -29,6 +33,10 @@ struct Top {
 
 impl Top {
     fn start(server: &Background, columns: u16) -> Self {
+        Self::run(server, columns, &["top", "-n", "0.1"])
+    }
+
+    fn run(server: &Background, columns: u16, arguments: &[&str]) -> Self {
         let user: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&user).expect("granted");
         unlockpt(&user).expect("unlocked");
@@ -44,7 +52,7 @@ impl Top {
         let child = Command::new(env!("CARGO_BIN_EXE_babelctl"))
             .arg("-s")
             .arg(&server.path)
-            .args(["top", "-n", "0.1"])
+            .args(arguments)
             .env("TERM", "xterm")
             .env_remove("NO_COLOR")
             .stdin(side())
@@ -90,6 +98,13 @@ impl Top {
 
     /// Waits for the end, and checks that all is as it was.
     fn ends_well(mut self) {
+        self.ends();
+        self.wait_for(LEAVE);
+        let modes = tcgetattr(&self.terminal).expect("modes").local_modes;
+        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
+    }
+
+    fn ends(&mut self) {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
@@ -98,10 +113,7 @@ impl Top {
             assert!(start.elapsed() < DEADLINE, "it does not end");
             std::thread::sleep(Duration::from_millis(5));
         };
-        self.wait_for(LEAVE);
         assert!(status.success(), "{status}");
-        let modes = tcgetattr(&self.terminal).expect("modes").local_modes;
-        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
     }
 }
 
@@ -167,4 +179,44 @@ fn a_daemon_that_goes_is_waited_for() {
     top.wait_for("fe80::2");
     top.press("q");
     top.ends_well();
+}
+
+#[test]
+fn a_speed_test_has_a_bar_that_makes_way_for_the_result() {
+    let running = TestView {
+        id: 1,
+        peer: Peer {
+            interface: "eth0".into(),
+            address: "fe80::2".parse().expect("an address"),
+        },
+        target: "paris".into(),
+        pinned: Pinned::Both,
+        bytes: 50_000_000,
+        bytes_limit: 100_000_000,
+        elapsed: Duration::from_secs(4),
+        ended_ago: None,
+        state: TestState::Running {
+            phase: Phase::Download,
+            rate: Rate::from_bps(48_000_000),
+        },
+    };
+    let done = TestView {
+        ended_ago: Some(Duration::ZERO),
+        state: TestState::Done(Outcome {
+            download_bps: Some(48_000_000),
+            ..Outcome::default()
+        }),
+        ..running.clone()
+    };
+    let server = Background::serve(move || {
+        let mut node = TestNode::with_prefixes(1);
+        node.to_come = [running.clone(), running, done].into();
+        node
+    });
+    let arguments = ["speedtest", "run", "--neighbour", "fe80::2%eth0"];
+    let mut run = Top::run(&server, 60, &arguments);
+    run.wait_for("\r\x1b[Kdownload  [############            ]    48 Mbit/s  50 MB");
+    run.wait_for("\r\x1b[K\x1b[1mthrough  \x1b[0m fe80::2%eth0, target paris\r\n");
+    run.wait_for("pinned");
+    run.ends();
 }

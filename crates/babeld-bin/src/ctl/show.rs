@@ -14,6 +14,10 @@ pub(super) fn status<W: Write>(status: &Status, output: &mut Output<W>) -> Resul
         (Some(fee), Some(unit)) => format!("on: our fee is {fee} per MB, unit {unit}"),
         _ => "off".into(),
     };
+    let ranking = match (status.ranking, routes.overridden) {
+        (false, _) => "off".into(),
+        (true, overridden) => format!("on: {overridden} prefixes not by the best metric"),
+    };
     let lines = [
         ("version", status.version.clone()),
         ("host", status.host.clone()),
@@ -35,6 +39,7 @@ pub(super) fn status<W: Write>(status: &Status, output: &mut Output<W>) -> Resul
         ),
         ("our routes", status.xroutes.to_string()),
         ("prices", prices),
+        ("ranking", ranking),
     ];
     for (name, value) in lines {
         output.styled(Style::Bold, &format!("{name:<11}"))?;

@@ -157,6 +157,9 @@ pub struct Status {
     /// Packets dropped because they were not signed as they should be.
     #[serde(default)]
     pub packets_unauthentic: u64,
+    /// Whether neighbours are ranked by what is measured through them.
+    #[serde(default)]
+    pub ranking: bool,
     /// Whether prices are on.
     pub prices: bool,
     /// Our fee per megabyte, if prices are on.
@@ -296,6 +299,7 @@ impl Status {
                 .map(|(reason, count)| (reason.label().to_owned(), count))
                 .collect(),
             packets_unauthentic: engine.counters().auth_dropped.iter().sum(),
+            ranking: engine.policy().ranking(),
             prices: prices.enabled(),
             fee: prices.enabled().then(|| prices.fee().to_wire()),
             price_unit: prices.enabled().then(|| prices.unit().0),

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod program;
+
 use babel_core::Engine;
 use babel_core::config::{Config, Limits, LinkConfig, LinkState};
 use babel_core::event::{Change, Event, XRoute};
