@@ -80,14 +80,15 @@ fn measurements_survive_a_restart_and_a_crash() -> Result<()> {
     for _ in 0..2 {
         let mut me = net.start_me(&options)?;
         let mut client = Client::connect(&net.me)?;
-        let quality = client.ask("json quality")?;
+        // Shown as soon as the neighbours are there.
         let bands = ["\"band\":\"proven\"", "\"band\":\"failing\""];
-        for band in bands {
-            ensure!(
-                quality.iter().any(|line| line.contains(band)),
-                "{quality:?}"
-            );
-        }
+        let mut quality = Vec::new();
+        let known = wait_for(SOON, || {
+            quality = client.ask("json quality").ok()?;
+            let shown = |band: &&str| quality.iter().any(|line| line.contains(*band));
+            bands.iter().all(shown).then_some(())
+        });
+        known.with_context(|| format!("{quality:?}"))?;
         net.expect_via(FAR, honest, SOON, &me)?;
         ensure!(me.stop(SOON)?.context("it does not end")?.success());
         ensure!(!fs::read_to_string(&file)?.is_empty());

@@ -71,13 +71,15 @@ fn shape(net: &Diamond, bps: u64) -> Result<()> {
 
 #[test]
 fn a_test_goes_through_its_neighbour_and_comes_back_through_it() -> Result<()> {
-    goes_and_comes_back(TARGET, "probe-prefix 2001:db8:77::/64")
+    // Enough for seconds of measuring.
+    let target = "speedtest-target far babel://[2001:db8:fa::1]:6698 daily-budget 400M";
+    goes_and_comes_back(target, "probe-prefix 2001:db8:77::/64")
 }
 
 /// On a LAN without IPv4 addresses: by the neighbours' link-local addresses (RFC 9229).
 #[test]
 fn so_does_a_test_over_ipv4() -> Result<()> {
-    let target = "speedtest-target far babel://10.250.0.1:6698 daily-budget 24M";
+    let target = "speedtest-target far babel://10.250.0.1:6698 daily-budget 400M";
     goes_and_comes_back(target, "probe-prefix 10.77.0.0/24")
 }
 

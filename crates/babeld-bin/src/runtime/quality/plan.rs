@@ -167,7 +167,12 @@ impl Running {
         }
         quality.planner.tick = Some(now + TICK);
         self.follow_addresses(now);
-        let states = self.peer_states(now);
+        let mut states = self.peer_states(now);
+        // Nobody knows the way back yet. A test by hand cannot wait, and mostly need not: a
+        // connection is tried for seconds.
+        if let Some(quality) = &self.quality {
+            states.retain(|state| !quality.addresses.is_settling(now, &state.peer));
+        }
         for _ in 0..START_BUDGET {
             let Some(quality) = &mut self.quality else {
                 return;
@@ -202,12 +207,8 @@ impl Running {
         };
         // A target may be new, and its addresses not there yet.
         self.follow_addresses(now);
+        self.path(now, peer).map_err(Refused::No)?;
         let states = self.peer_states(now);
-        if !states.iter().any(|state| state.peer == *peer) {
-            let why = self.path(now, peer).err();
-            let settling = "its probe address was announced a moment ago: try again soon";
-            return Err(Refused::No(why.unwrap_or_else(|| settling.into())));
-        }
         let Some(quality) = &mut self.quality else {
             return Err(Refused::No("neighbours are not ranked".into()));
         };
@@ -303,9 +304,6 @@ impl Running {
                 interface: self.links.name(known.link)?.to_owned(),
                 address: known.address,
             };
-            if quality.addresses.is_settling(now, &peer) {
-                return None;
-            }
             // One that nobody measured is tested however busy, or a liar that draws all traffic
             // would never be found out.
             let busy = loaded(known.link).is_some_and(|load| {
