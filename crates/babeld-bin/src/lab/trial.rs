@@ -11,6 +11,8 @@ use anyhow::{Context, Result, bail};
 use qos_ranker::Rate;
 use std::time::{Duration, Instant};
 
+/// Until a test is granted.
+const ASK_LIMIT: Duration = Duration::from_secs(20);
 /// For one test; each has a limit of its own in the daemon.
 const TEST_LIMIT: Duration = Duration::from_secs(60);
 
@@ -52,20 +54,11 @@ pub(super) fn run(
     goal: Goal,
     mut then: impl FnMut(&mut Stage, &'static str, Instant) -> Result<()>,
 ) -> Result<()> {
-    let mut client = stage.network.client(node)?;
-    let before = documents(&client.ask("json tests")?)?;
+    let before = documents(&stage.network.client(node)?.ask("json tests")?)?;
     let last = before.iter().map(|test| test.id).max();
     let mut asked = Vec::new();
     for &neighbour in neighbours {
-        let interface = interface_to(neighbour);
-        let address = client.neighbour(&interface)?;
-        client.ask(&format!(
-            "speedtest neighbour {address} if {interface} target {target}"
-        ))?;
-        asked.push(Asked {
-            neighbour,
-            interface,
-        });
+        asked.push(ask(stage, node, neighbour, target, last)?);
     }
     while !asked.is_empty() {
         let what = format!("testing against {target}");
@@ -80,6 +73,40 @@ pub(super) fn run(
         then(stage, neighbour, ended)?;
     }
     Ok(())
+}
+
+/// Asks for a test until it is granted: a probe address that is just being announced, for example,
+/// has to get around first. One that the daemon's schedule has begun meanwhile is as good.
+fn ask(
+    stage: &mut Stage,
+    node: &'static str,
+    neighbour: &'static str,
+    target: &str,
+    last: Option<u64>,
+) -> Result<Asked> {
+    let interface = interface_to(neighbour);
+    let what = format!("asking for a test of {neighbour}");
+    stage.wait(&what, ASK_LIMIT, |network| {
+        network.check()?;
+        let mut client = network.client(node)?;
+        let address = client.neighbour(&interface)?;
+        let wish = format!("speedtest neighbour {address} if {interface} target {target}");
+        let Err(refusal) = client.ask(&wish) else {
+            return Ok(Seen::There(()));
+        };
+        let mut tests = documents(&client.ask("json tests")?)?.into_iter();
+        let begun = tests.any(|test| {
+            Some(test.id) > last && test.interface == interface && test.target == target
+        });
+        Ok(match begun {
+            true => Seen::There(()),
+            false => Seen::NotYet(refusal.root_cause().to_string()),
+        })
+    })?;
+    Ok(Asked {
+        neighbour,
+        interface,
+    })
 }
 
 /// The first of the tests that has ended, by its place in `asked`, and when; or how all stand.

@@ -62,6 +62,26 @@ fn an_ordinary_user_keeps_a_lab_too() -> Result<()> {
 }
 
 #[test]
+fn a_lab_with_hosts_stays_up_with_their_responders() -> Result<()> {
+    let user = User::root()?;
+    user.run(&["up", "liar"], UP_LIMIT)?;
+    let responders = |user: &User| {
+        let lines = user.processes();
+        let serve = |line: &&String| line.contains("speedtest serve");
+        lines.iter().filter(serve).count()
+    };
+    ensure!(responders(&user) == 2, "{:?}", user.processes());
+    let target = "speedtest-target net babel://198.51.100.1";
+    let said = ["exec", "liar", "bob", "--", "babelctl", "raw", target];
+    ensure!(user.run(&said, SOON)?.contains("ok"));
+    let routes = ["exec", "liar", "fibre", "--", "cat", "/proc/net/route"];
+    let routes = user.run(&routes, SOON)?;
+    ensure!(routes.contains("to-carol\t00000000"), "{routes}");
+    user.run(&["down", "liar"], SOON)?;
+    user.nothing_remains()
+}
+
+#[test]
 fn ctrl_c_puts_everything_away() -> Result<()> {
     let user = User::root()?;
     let mut story = user.begun_story()?;
