@@ -291,6 +291,36 @@ fn without_ranking_there_is_nothing_of_it() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_is_switched_on_and_off_at_run_time_is_there_and_gone_at_once() -> Result<()> {
+    let net = Diamond::new()?;
+    shape(&net, 2_000_000)?;
+    let _server = Serving::start(&net.far)?;
+    let me = net.start_all(&[])?;
+    let [liar, _] = net.neighbours()?;
+    net.expect_via(FAR, liar, SOON, &me)?;
+    let probes = |wanted: usize| {
+        let count = || {
+            let all = net.me.routes(|socket| Ok(socket.addresses()?)).ok()?;
+            Some(all.iter().filter(|found| found.protocol == 42).count())
+        };
+        wait_for(SOON, || count().filter(|count| *count == wanted))
+    };
+    let mut client = Client::connect(&net.me)?;
+    ensure!(client.last("probe-prefix 2001:db8:77::/64")? == "ok");
+    ensure!(client.last(TARGET)? == "ok");
+    probes(2).context("no probe addresses")?;
+    client.until_ok(&format!("speedtest neighbour {liar} if lan"))?;
+    ensure!(client.last("speedtest-target far none")? == "ok");
+    expect_no_pins(&net.me)?;
+    probes(0).context("probe addresses are left")?;
+    wait_for(SOON, || workers(&net.me).ok().filter(|count| *count == 0)).context("a worker")?;
+    // And on again.
+    ensure!(client.last(TARGET)? == "ok");
+    probes(2).context("no probe addresses")?;
+    net.expect_via(FAR, liar, SOON, &me)
+}
+
 /// How many workers there are in a namespace.
 fn workers(node: &Namespace) -> Result<usize> {
     Ok(names(node)?
