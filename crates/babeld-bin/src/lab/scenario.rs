@@ -164,6 +164,8 @@ impl Scenario {
             file("sock").display()
         ));
         if prices {
+            // What is measured in a lab is nobody's business outside.
+            line("quality-file \"\"".to_owned());
             line(format!("price {}", node.price.unwrap_or(0)));
             node.priced
                 .iter()

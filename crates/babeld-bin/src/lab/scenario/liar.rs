@@ -35,7 +35,7 @@ that it takes to attract a node which believes what it is told.",
     nodes: &[
         Node {
             // The neighbours' quality is this run's business only.
-            priced: &["quality-file \"\"", "probe-prefix 10.99.255.0/29"],
+            priced: &["probe-prefix 10.99.255.0/29"],
             ..Node::new("bob", 1)
         },
         Node {

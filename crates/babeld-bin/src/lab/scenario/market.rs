@@ -40,7 +40,6 @@ those who deliver it the better or the cheaper one is to be preferred.",
         Node {
             priced: &[
                 "max-price 200",
-                "quality-file \"\"",
                 "probe-prefix 10.99.255.0/29",
             ],
             ..Node::new("bob", 1)

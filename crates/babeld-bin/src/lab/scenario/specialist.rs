@@ -54,7 +54,7 @@ by far; dave happens to sit next to the library.",
     tell: specialist::tell,
     nodes: &[
         Node {
-            priced: &["quality-file \"\"", "probe-prefix 10.99.255.0/29"],
+            priced: &["probe-prefix 10.99.255.0/29"],
             ..Node::new("bob", 1)
         },
         Node {
