@@ -3,6 +3,7 @@
 //! Sockets ask before they read or write, so the limit holds whatever the other side does.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Octets spent, and the limit.
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Budget {
     spent: AtomicU64,
     limit: u64,
+    /// What this is a part of.
+    whole: Option<Arc<Self>>,
 }
 
 impl Budget {
@@ -17,6 +20,16 @@ impl Budget {
         Self {
             spent: AtomicU64::new(0),
             limit,
+            whole: None,
+        }
+    }
+
+    /// A part of a budget: what it spends, the whole spends.
+    pub(crate) const fn part_of(whole: Arc<Self>, limit: u64) -> Self {
+        Self {
+            spent: AtomicU64::new(0),
+            limit,
+            whole: Some(whole),
         }
     }
 
@@ -33,6 +46,9 @@ impl Budget {
 
     /// `octets` were read or written.
     pub(crate) fn spend(&self, octets: usize) {
+        if let Some(whole) = &self.whole {
+            whole.spend(octets);
+        }
         let octets = u64::try_from(octets).unwrap_or(u64::MAX);
         self.spent.fetch_add(octets, Ordering::Relaxed);
     }
@@ -42,7 +58,10 @@ impl Budget {
     }
 
     pub(crate) fn left(&self) -> u64 {
-        self.limit.saturating_sub(self.spent())
+        let own = self.limit.saturating_sub(self.spent());
+        self.whole
+            .as_ref()
+            .map_or(own, |whole| own.min(whole.left()))
     }
 }
 
@@ -59,5 +78,15 @@ mod tests {
         budget.spend(6);
         assert!(budget.allow(1).is_err());
         assert_eq!((budget.spent(), budget.left()), (10, 0));
+    }
+
+    #[test]
+    fn a_part_spends_of_the_whole_and_never_more_than_its_share() {
+        let whole = Arc::new(Budget::new(10));
+        let part = Budget::part_of(whole.clone(), 6);
+        part.spend(4);
+        assert_eq!((part.left(), whole.left()), (2, 6));
+        whole.spend(5);
+        assert_eq!((part.left(), whole.left()), (1, 1));
     }
 }

@@ -13,6 +13,9 @@ const STEADY_BINS: usize = 8;
 const STEADY_PERCENT: u64 = 5;
 /// A bin belongs to the ramp until one reaches this share of the later half's median.
 const RAMP_PERCENT: u64 = 85;
+/// What lasted less than this says nothing; what lasted less than a bin, not much.
+const GLIMPSE: Duration = Duration::from_millis(2);
+const GLIMPSE_PERCENT: u8 = 5;
 /// Bins kept; a test longer than this is not measured beyond it.
 const MOST_BINS: usize = 1200;
 
@@ -76,10 +79,21 @@ impl Estimator {
             && (most - least) * 100 * (STEADY_BINS as u64) <= STEADY_PERCENT * sum
     }
 
-    /// The mean rate after the ramp. `None`: not one full bin, or nothing flowed.
+    /// The mean rate after the ramp. `None`: nothing flowed, or for less than [`GLIMPSE`].
+    ///
+    /// A link so fast that all of a test's octets pass within one bin has at least the mean rate
+    /// of all of them; that is not worth much, and better than nothing.
     pub(crate) fn estimate(&self) -> Option<Estimate> {
         let settled = self.bins.get(self.ramp()..)?;
         let sum: u64 = settled.iter().sum();
+        let (elapsed, total) = self.last;
+        if settled.is_empty() && elapsed >= GLIMPSE && total > 0 {
+            let bps = u128::from(total) * 8_000_000 / elapsed.as_micros();
+            return Some(Estimate {
+                bps: u64::try_from(bps).unwrap_or(u64::MAX),
+                confidence: Confidence::from_percent(GLIMPSE_PERCENT),
+            });
+        }
         if sum == 0 {
             return None;
         }
@@ -194,6 +208,18 @@ mod tests {
         let mut estimator = Estimator::default();
         estimator.observe(Duration::from_secs(1), u64::MAX);
         let _ = (estimator.is_steady(), estimator.recent_bps());
+    }
+
+    #[test]
+    fn a_test_that_a_fast_link_swallows_within_a_bin_still_gives_a_rate() {
+        let mut estimator = Estimator::default();
+        estimator.observe(Duration::from_millis(20), 25_000_000);
+        let estimate = estimator.estimate().expect("an estimate");
+        assert_eq!(estimate.bps, 10_000_000_000);
+        assert!(estimate.confidence.percent() < 10);
+        let mut estimator = Estimator::default();
+        estimator.observe(Duration::from_millis(1), 25_000_000);
+        assert_eq!(estimator.estimate(), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod relay;
 
+use crate::budget::Budget;
 use crate::contract::{Loss, LossSource, Outcome, Phase};
 use crate::plan::Leg;
 use crate::rate::Estimator;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -75,7 +77,9 @@ fn direction(
         .min(Instant::now() + leg.at_most + leg.grace);
     // The relay ends last: a connection that it closed would be blamed on the server.
     let last = until + 4 * LOOK;
-    let relay = Relay::start(test.dialer, addresses.to_vec(), test.budget.clone(), last);
+    // The limit of this direction holds however fast the link is.
+    let share = Budget::part_of(test.budget.clone(), leg.octets + NEGOTIATION);
+    let relay = Relay::start(test.dialer, addresses.to_vec(), Arc::new(share), last);
     let relay = relay.map_err(|error| Why::from(error).during(Phase::Connect))?;
     let seconds = leg.at_most.as_secs().max(1);
     let mut program = Program::start(relay.port(), seconds, phase)?;
@@ -111,13 +115,15 @@ fn watch(
         retransmitted: None,
     };
     let length = Duration::from_secs(leg.at_most.as_secs().max(1));
-    let mut flowing: Option<(Instant, u64)> = None;
+    let mut flowing = false;
     loop {
         let Load {
             down,
             up,
             dialled_us,
             failure,
+            since,
+            last,
             kernel,
         } = relay.load();
         if let Some(why) = failure {
@@ -125,13 +131,16 @@ fn watch(
         }
         seen.dialled_us = dialled_us;
         let octets = if phase == Phase::Download { down } else { up };
-        if octets > NEGOTIATION {
-            let (from, before) = *flowing.get_or_insert_with(|| (Instant::now(), octets));
+        if let Some(from) = since.filter(|_| octets > NEGOTIATION) {
+            flowing = true;
             seen.flow.from = from;
-            let elapsed = from.elapsed();
+            let done = octets >= leg.octets;
+            // All may have passed since the last look, and long ago.
+            let to = if done { last } else { Instant::now() };
+            let elapsed = to.saturating_duration_since(from);
             if elapsed <= length {
-                seen.flow.rates.observe(elapsed, octets - before);
-                seen.flow.to = Instant::now();
+                seen.flow.rates.observe(elapsed, octets);
+                seen.flow.to = to;
                 if let Some(tcp) = kernel.filter(|_| phase == Phase::Upload) {
                     seen.rtts_us.push(tcp.rtt_us.into());
                     let per_million = 1_000_000 * tcp.bytes_retransmitted;
@@ -139,16 +148,19 @@ fn watch(
                     seen.retransmitted = ppm.and_then(|ppm| u32::try_from(ppm).ok());
                 }
             }
-            if octets - before >= leg.octets {
+            if done {
                 return Ok(seen);
             }
         }
         test.progress.at(phase, seen.flow.rates.recent_bps());
         match program.ended()? {
-            Some(_) if flowing.is_some() => return Ok(seen),
+            Some(_) if flowing => return Ok(seen),
             Some(said) => return Err(Why::new(format!("{PROGRAM}: {said}"))),
-            None if Instant::now() >= until && flowing.is_none() => {
-                return Err("the server did not begin the test in time".into());
+            None if Instant::now() >= until && !flowing => {
+                return Err(match seen.dialled_us {
+                    Some(_) => "the server did not begin the test in time".into(),
+                    None => "the server does not answer".into(),
+                });
             }
             // It measured; that the server does not say goodbye takes nothing from that.
             None if Instant::now() >= until => return Ok(seen),

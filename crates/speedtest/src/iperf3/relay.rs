@@ -35,6 +35,9 @@ struct Shared {
     stop: AtomicBool,
     down: AtomicU64,
     up: AtomicU64,
+    begun: Instant,
+    /// When the last octet passed, in microseconds since it began.
+    last_us: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -42,8 +45,9 @@ struct Shared {
 struct State {
     failure: Option<Why>,
     dialled_us: Option<u64>,
-    /// The payload's connection, once there is one.
+    /// The payload's connection, once there is one, and since when.
     payload: Option<Asker>,
+    payload_since: Option<Instant>,
 }
 
 /// What a relay carries.
@@ -55,6 +59,10 @@ pub(super) struct Load {
     /// How long it took to connect: one round trip.
     pub(super) dialled_us: Option<u64>,
     pub(super) failure: Option<Why>,
+    /// Since when there is a connection for payload.
+    pub(super) since: Option<Instant>,
+    /// When the last octet passed.
+    pub(super) last: Instant,
     /// The payload's connection.
     pub(super) kernel: Option<TcpInfo>,
 }
@@ -77,6 +85,8 @@ impl Relay {
             stop: AtomicBool::new(false),
             down: AtomicU64::new(0),
             up: AtomicU64::new(0),
+            begun: Instant::now(),
+            last_us: AtomicU64::new(0),
             state: Mutex::default(),
         });
         let thread = std::thread::Builder::new().name("relay".into()).spawn({
@@ -103,6 +113,9 @@ impl Relay {
             up: kernel.map_or(sent, |tcp| tcp.bytes_acked.min(sent)),
             dialled_us: state.dialled_us,
             failure: state.failure.clone(),
+            since: state.payload_since,
+            last: self.shared.begun
+                + Duration::from_micros(self.shared.last_us.load(Ordering::Relaxed)),
             kernel,
         }
     }
@@ -165,6 +178,7 @@ impl Shared {
                 state.dialled_us = u64::try_from(begun.elapsed().as_micros()).ok();
             } else {
                 state.payload = Asker::new(&far).ok();
+                state.payload_since = Some(Instant::now());
             }
         }
         let narrow = socket2::SockRef::from(&near);
@@ -197,6 +211,8 @@ impl Shared {
                 Err(_) => break,
             };
             self.budget.spend(octets);
+            let passed = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.last_us.store(passed, Ordering::Relaxed);
             if way == Way::Down {
                 self.down.fetch_add(octets as u64, Ordering::Relaxed);
             }

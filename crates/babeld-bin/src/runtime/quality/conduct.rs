@@ -143,8 +143,14 @@ impl Running {
         let mut known = self.engine.neighbours(now);
         let neighbour = known
             .find(|known| known.link == link && known.address == *address)
-            .map(|known| known.id)
             .ok_or_else(|| format!("there is no neighbour {address} on {interface}"))?;
+        if neighbour.cost.is_infinite() {
+            return Err(format!(
+                "too few packets get through to {address} on {interface}: 'babelctl explain \
+                 neighbour {address}'"
+            ));
+        }
+        let neighbour = neighbour.id;
         let way = Way {
             ifindex,
             neighbour: *address,
