@@ -276,6 +276,16 @@ fn a_test_by_hand_is_followed_to_its_result() {
 }
 
 #[test]
+fn a_test_that_is_put_off_for_a_moment_is_asked_for_again() {
+    let server = Background::serve(|| {
+        let mut node = testing(vec![phase(Phase::Connect), done()]);
+        node.put_off = 2;
+        node
+    });
+    assert_eq!(json(&server.path, &RUN)["state"], "done");
+}
+
+#[test]
 fn a_test_that_fails_or_cannot_begin_is_a_failure() {
     let fails = || {
         let end = TestView {

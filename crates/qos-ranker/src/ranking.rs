@@ -128,6 +128,7 @@ impl Ranking {
             (RankStep::LAST, _) => "below all that was measured".into(),
             (step, (_, Some(estimate), _)) if key.band != Band::Unproven => {
                 let steps = match step.number() {
+                    0 if key.band == Band::Failing => "with the best of those that fail".into(),
                     0 => "with the best".into(),
                     1 => "1 step of 20% below the best".into(),
                     n => format!("{n} steps of 20% below the best"),

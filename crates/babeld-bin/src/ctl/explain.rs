@@ -123,6 +123,10 @@ fn keys(candidates: &[Candidate]) -> Table {
     let rows = judged().map(|one| {
         let (style, mark) = fate(one);
         let mut row: Vec<Cell> = vec![(style, format!("{mark} {}", name(one)))];
+        let proven = !one
+            .steps
+            .iter()
+            .any(|step| step.name == "band" && step.order > 0);
         let mut decided = false;
         for (step, against) in one.steps.iter().zip(titles) {
             let style = if decided {
@@ -140,7 +144,7 @@ fn keys(candidates: &[Candidate]) -> Table {
                 _ => "",
             };
             decided |= step.order != against.order;
-            row.push((style, format!("{}{marker}", short(step))));
+            row.push((style, format!("{}{marker}", short(step, proven))));
         }
         row.resize(columns.len(), cell(""));
         row
@@ -170,7 +174,7 @@ fn measured(standing: &StandingDocument) -> Option<(&'static str, String)> {
 }
 
 /// A step's value in a table: what stands beside the candidate is not said twice.
-fn short(step: &KeyStep) -> String {
+fn short(step: &KeyStep, proven: bool) -> String {
     match (step.name.as_str(), u8::try_from(step.order)) {
         ("band", _) => step.value.split(':').next().unwrap_or_default().into(),
         ("rank", Ok(steps))
@@ -178,9 +182,9 @@ fn short(step: &KeyStep) -> String {
                 .value
                 .starts_with(|c: char| c.is_ascii_digit() || c == '-') =>
         {
-            rank(steps)
+            rank(steps, proven)
         }
-        ("rank", Ok(u8::MAX)) => rank(u8::MAX),
+        ("rank", Ok(u8::MAX)) => rank(u8::MAX, proven),
         ("rank", _) => "none".into(),
         _ => step.value.clone(),
     }

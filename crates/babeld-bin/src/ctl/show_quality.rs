@@ -23,7 +23,7 @@ pub(super) fn quality<W: Write>(all: &[StandingDocument], output: &mut Output<W>
             cell(&one.interface),
             cell(one.prefix.clone().unwrap_or_default()),
             band(&one.band),
-            cell(one.rank.map(rank).unwrap_or_default()),
+            cell(rank_of(one).unwrap_or_default()),
         ];
         row.extend(components(&one.quality));
         row.extend([
@@ -147,13 +147,21 @@ pub(super) fn band(band: &str) -> Cell {
     (style, band.into())
 }
 
-/// A rank, in steps of a fifth below the best; the last step is for what carries nothing.
-pub(super) fn rank(steps: u8) -> String {
+/// A rank, in steps of a fifth below the best of its band; the last step is for what carries
+/// nothing. To be the best of those that fail the goals is nothing to be called best for.
+pub(super) fn rank(steps: u8, proven: bool) -> String {
     match steps {
-        0 => "best".into(),
+        0 if proven => "best".into(),
+        0 => "-".into(),
         u8::MAX => "last".into(),
         steps => format!("{steps} below"),
     }
+}
+
+/// The rank of a neighbour, if it has one.
+pub(super) fn rank_of(standing: &StandingDocument) -> Option<String> {
+    let steps = standing.rank?;
+    Some(rank(steps, standing.band == "proven"))
 }
 
 /// A neighbour and its interface.

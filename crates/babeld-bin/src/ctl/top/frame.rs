@@ -3,7 +3,7 @@
 use super::gather::View;
 use crate::ctl::output::{Output, Style};
 use crate::ctl::show::{metric, price};
-use crate::ctl::show_quality::{band, party, rank};
+use crate::ctl::show_quality::{band, party, rank_of};
 use crate::ctl::speedtest::bar;
 use crate::ctl::table::{Cell, Column, Table, cell};
 use crate::figures::{age, milliseconds, percent, rate};
@@ -248,7 +248,7 @@ fn cells(row: &Row<'_>) -> Vec<Cell> {
         plain(quality.loss_percent.map(percent)),
         plain(row.standing.and_then(|one| one.age_seconds).map(age)),
         row.standing.map_or_else(|| cell(""), |one| band(&one.band)),
-        plain(row.standing.and_then(|one| one.rank).map(rank)),
+        plain(row.standing.and_then(rank_of)),
         cell(row.usage.map_or(0, |one| one.routes_in_use).to_string()),
     ]
 }
