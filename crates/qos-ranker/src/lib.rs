@@ -41,5 +41,5 @@ pub use ranks::Ranks;
 pub use report::{Peer, Pinned, Report, Source};
 pub use schedule::{Conclusion, PeerState, Plan, Refusal, Schedule, Start, TestCounts};
 pub use score::{RankStep, Score};
-pub use standing::Standing;
+pub use standing::{Standing, rank_among};
 pub use state::{InvalidState, Restored};

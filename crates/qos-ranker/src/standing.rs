@@ -61,7 +61,7 @@ pub(crate) fn standings(ranker: &Ranker, goals: &Goals, now: Instant) -> Vec<Sta
             all.extend(others.map(|(origin, history)| shown(peer, *scope, origin, history, now)));
         }
     }
-    rank(&mut all);
+    rank_among(&mut all);
     all
 }
 
@@ -160,8 +160,9 @@ fn shown(
     }
 }
 
-/// Fills in the ranks: steps below the best of the same scope and band.
-fn rank(all: &mut [Standing]) {
+/// Fills in the ranks: steps below the best of the same scope and band. Who shows only some of the
+/// neighbours counts anew, for one that is not there is no competitor. What has no score is left.
+pub fn rank_among(all: &mut [Standing]) {
     let mut best: BTreeMap<(Option<Prefix>, Band), Score> = BTreeMap::new();
     for one in all.iter() {
         if let Some(score) = one.score {
@@ -171,8 +172,9 @@ fn rank(all: &mut [Standing]) {
     }
     for one in all {
         let best = best.get(&(one.scope, one.band));
-        let ranked = best.zip(one.score);
-        one.rank = ranked.map(|(best, score)| RankStep::below(*best, score));
+        if let Some((best, score)) = best.zip(one.score) {
+            one.rank = Some(RankStep::below(*best, score));
+        }
     }
 }
 

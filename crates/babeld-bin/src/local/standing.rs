@@ -2,9 +2,8 @@
 
 use super::LinkNames;
 use crate::node::Node;
-use babel_core::prefix::Prefix;
-use qos_ranker::{Band, Peer, Pinned, Quality, RankStep, Score, Source, Standing};
-use std::collections::{BTreeMap, BTreeSet};
+use qos_ranker::{Band, Peer, Pinned, Quality, Source, Standing, rank_among};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How the neighbours that are there stand, where they are ranked: also those of which nothing is
@@ -18,7 +17,7 @@ pub(crate) fn all(node: &dyn Node) -> Vec<Standing> {
     });
     let peers: BTreeSet<Peer> = peers.collect();
     all.retain(|one| peers.contains(&one.peer));
-    rank(&mut all);
+    rank_among(&mut all);
     if node.engine().policy().ranking() {
         let known: BTreeSet<Peer> = all
             .iter()
@@ -29,23 +28,6 @@ pub(crate) fn all(node: &dyn Node) -> Vec<Standing> {
     }
     all.sort_by(|one, other| one.peer.cmp(&other.peer));
     all
-}
-
-/// Counts ranks from the best that is there: who has gone is no competitor.
-fn rank(all: &mut [Standing]) {
-    let mut best: BTreeMap<(Option<Prefix>, Band), Score> = BTreeMap::new();
-    for one in all.iter() {
-        if let Some(score) = one.score {
-            let best = best.entry((one.scope, one.band)).or_insert(score);
-            *best = score.max(*best);
-        }
-    }
-    for one in all {
-        let best = best.get(&(one.scope, one.band));
-        if let Some((best, score)) = best.zip(one.score) {
-            one.rank = Some(RankStep::below(*best, score));
-        }
-    }
 }
 
 /// Whether a standing is one that ranks its neighbour: no link test, and none that did not
