@@ -2,6 +2,7 @@
 #
 #   make                       release build
 #   make small                 the smallest programs: static, for small routers
+#   make small FEATURES=metrics   without TLS: no `babels://` and `ndt7://` speed tests
 #   make install               into PREFIX (/usr/local), below DESTDIR if that is set
 #   make uninstall             removes what install put there, and nothing else
 #   make deb                   a Debian package, which replaces the distribution's babeld
@@ -14,6 +15,9 @@ PROFILE ?= release
 CARGO ?= cargo
 # What `make small` builds for; with its std installed, TARGET=x86_64-unknown-linux-musl is smaller.
 TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+
+# Of babeld-bin, for `make small`: tls, metrics.
+FEATURES ?= metrics,tls
 
 SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
@@ -31,7 +35,8 @@ build:
 
 small:
 	RUSTFLAGS="-C target-feature=+crt-static" \
-	    $(CARGO) build --profile small --target $(TARGET) -p babeld-bin --bins
+	    $(CARGO) build --profile small --target $(TARGET) -p babeld-bin --bins \
+	    --no-default-features --features "$(FEATURES)"
 	@ls -l target/$(TARGET)/small/babeld target/$(TARGET)/small/babelctl
 
 # Builds nothing, so that root need not have Rust: run `make` before.
