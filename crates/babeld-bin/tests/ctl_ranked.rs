@@ -70,7 +70,7 @@ fn an_override_is_explained_by_its_measurements() {
         [
             "BAND RANK PRICE METRIC IN USE NEIGHBOUR\n",
             "> fe80::3%eth1 proven best unpriced 256 (smoothed) yes 2\n",
-            "- fe80::2%eth0 failing <- worse best unpriced 96 (smoothed) no 1\n",
+            "- fe80::2%eth0 failing <- worse - unpriced 96 (smoothed) no 1\n",
         ]
     );
     let all = json(&server.path, &["explain", "10.0.0.0/8"]);
