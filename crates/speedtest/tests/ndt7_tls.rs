@@ -97,12 +97,13 @@ fn carry(
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error),
         };
-        if inward.is_empty() && tried(tls.read_tls(&mut client))? > 0 {
-            tls.process_new_packets().map_err(std::io::Error::other)?;
-        }
         if inward.is_empty() {
             let count = tried(tls.reader().read(&mut buffer))?;
             inward.extend(&buffer[..count]);
+        }
+        // Only when all is read that was there: its buffer is bounded, and full is an error.
+        if inward.is_empty() && tried(tls.read_tls(&mut client))? > 0 {
+            tls.process_new_packets().map_err(std::io::Error::other)?;
         }
         if !inward.is_empty() {
             let count = tried(server.write(&inward))?;
