@@ -1,8 +1,8 @@
 //! What the operator wants: `qos-goal` by prefix (the longest covering prefix wins), and `prefer`.
 
+use crate::by_prefix::{ByPrefix, Scoped};
 use crate::measurement::Quality;
 use babel_core::prefix::Prefix;
-use core::cmp::Reverse;
 use core::fmt;
 use core::str::FromStr;
 
@@ -68,25 +68,20 @@ impl fmt::Display for Goal {
 /// All `qos-goal` statements, at most one for each prefix.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Goals {
-    /// Longest prefix first, the one without a prefix last: the first that covers decides.
-    statements: Vec<Goal>,
+    statements: ByPrefix<Goal>,
+}
+
+impl Scoped for Goal {
+    fn prefix(&self) -> Option<Prefix> {
+        self.prefix
+    }
 }
 
 impl Goals {
     /// Sets the goal for destinations inside `prefix` (`None`: for all); it replaces an earlier
     /// one for the same prefix.
     pub fn set(&mut self, prefix: Option<Prefix>, quality: Quality) {
-        let place = |goal: &Goal| {
-            (
-                Reverse(goal.prefix.map(|prefix| prefix.plen())),
-                goal.prefix,
-            )
-        };
-        let goal = Goal { prefix, quality };
-        match self.statements.binary_search_by_key(&place(&goal), place) {
-            Ok(at) => self.statements.splice(at..=at, [goal]).for_each(drop),
-            Err(at) => self.statements.insert(at, goal),
-        }
+        self.statements.set(Goal { prefix, quality });
     }
 
     /// The goal that counts for a destination; `None` if there is none.
@@ -96,26 +91,25 @@ impl Goals {
 
     /// Where the goal for a destination stands.
     pub(crate) fn place(&self, destination: &Prefix) -> Option<usize> {
-        let covers = |goal: &Goal| goal.prefix.is_none_or(|prefix| prefix.covers(destination));
-        let place = self.statements.iter().position(covers)?;
+        let place = self.statements.place(destination)?;
         self.at(place)
             .filter(|goal| !goal.quality.is_empty())
             .map(|_| place)
     }
 
     pub(crate) fn at(&self, place: usize) -> Option<&Goal> {
-        self.statements.get(place)
+        self.statements.at(place)
     }
 
     /// The goal for all destinations that no other is for; `None` if there is none.
     pub fn global(&self) -> Option<&Goal> {
-        let last = self.statements.last()?;
+        let last = self.statements.iter().last()?;
         (last.prefix.is_none() && !last.quality.is_empty()).then_some(last)
     }
 
     /// Whether there is no statement at all.
     pub fn is_empty(&self) -> bool {
-        self.statements.is_empty()
+        self.statements.iter().len() == 0
     }
 
     /// All statements, longest prefix first.

@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod band;
+mod by_prefix;
 mod entry;
 mod estimate;
 mod goal;

@@ -1,8 +1,8 @@
 //! `max-price`: the most a route may cost, by prefix. The longest covering prefix wins.
 
+use crate::by_prefix::{ByPrefix, Scoped};
 use babel_core::prefix::Prefix;
 use babel_price_tlv::Price;
-use core::cmp::Reverse;
 use core::fmt;
 
 /// One `max-price` statement.
@@ -14,10 +14,9 @@ pub struct MaxPrice {
     pub price: Option<Price>,
 }
 
-impl MaxPrice {
-    /// Whether a destination falls under this.
-    fn covers(&self, destination: &Prefix) -> bool {
-        self.prefix.is_none_or(|prefix| prefix.covers(destination))
+impl Scoped for MaxPrice {
+    fn prefix(&self) -> Option<Prefix> {
+        self.prefix
     }
 }
 
@@ -37,32 +36,18 @@ impl fmt::Display for MaxPrice {
 /// All `max-price` statements, at most one for each prefix.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct MaxPrices {
-    /// Longest prefix first, the one without a prefix last: the first that covers decides.
-    statements: Vec<MaxPrice>,
+    statements: ByPrefix<MaxPrice>,
 }
 
 impl MaxPrices {
     /// Sets one; it replaces an earlier one for the same prefix.
     pub fn set(&mut self, statement: MaxPrice) {
-        let place = |statement: &MaxPrice| {
-            let length = statement.prefix.map(|prefix| prefix.plen());
-            (Reverse(length), statement.prefix)
-        };
-        match self
-            .statements
-            .binary_search_by_key(&place(&statement), place)
-        {
-            Ok(at) => self.statements.splice(at..=at, [statement]).for_each(drop),
-            Err(at) => self.statements.insert(at, statement),
-        }
+        self.statements.set(statement);
     }
 
     /// The statement that decides for a destination; `None` if there is no limit.
     pub fn for_destination(&self, destination: &Prefix) -> Option<(MaxPrice, Price)> {
-        let decides = self
-            .statements
-            .iter()
-            .find(|statement| statement.covers(destination))?;
+        let decides = self.statements.at(self.statements.place(destination)?)?;
         decides.price.map(|price| (*decides, price))
     }
 

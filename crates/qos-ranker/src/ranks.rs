@@ -1,9 +1,9 @@
 //! The ranks that a policy decides by: an unchanging picture of what the ranker knew.
 
+use crate::by_prefix::longest_first;
 use crate::estimate::Estimate;
 use babel_core::prefix::Prefix;
 use babel_core::types::LinkId;
-use core::cmp::Reverse;
 use core::net::Ipv6Addr;
 
 /// For each neighbour, what is known of it by scope. Two are equal if every route would be
@@ -34,11 +34,9 @@ impl NeighbourRanks {
 impl Ranks {
     pub(crate) fn new(mut neighbours: Vec<NeighbourRanks>) -> Self {
         for neighbour in &mut neighbours {
-            let length = |estimate: &Estimate| {
-                let length = estimate.scope.map(|scope| scope.plen());
-                (Reverse(length), estimate.scope)
-            };
-            neighbour.estimates.sort_by_key(length);
+            neighbour
+                .estimates
+                .sort_by_key(|estimate| longest_first(estimate.scope));
         }
         neighbours.sort_by_key(NeighbourRanks::party);
         Self { neighbours }

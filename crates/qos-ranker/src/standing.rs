@@ -47,6 +47,27 @@ pub struct Standing {
     pub note: Option<String>,
 }
 
+impl Standing {
+    /// Of a neighbour of which nothing is known.
+    pub const fn unmeasured(peer: Peer) -> Self {
+        Self {
+            peer,
+            scope: None,
+            band: Band::Unproven,
+            rank: None,
+            score: None,
+            quality: Quality::NONE,
+            age: None,
+            valid_for: Duration::ZERO,
+            confidence: 0,
+            samples: 0,
+            source: None,
+            pinned: None,
+            note: None,
+        }
+    }
+}
+
 /// See [`Ranker::standings`].
 pub(crate) fn standings(ranker: &Ranker, goals: &Goals, now: Instant) -> Vec<Standing> {
     let mut all = Vec::new();
