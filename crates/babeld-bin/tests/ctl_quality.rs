@@ -51,21 +51,7 @@ fn standings() -> Vec<Standing> {
         source: Some(Source::Link("near".into())),
         ..bob.clone()
     };
-    let unknown = Standing {
-        peer: peer(3),
-        scope: None,
-        band: Band::Unproven,
-        rank: None,
-        score: None,
-        quality: Quality::NONE,
-        age: None,
-        valid_for: Duration::ZERO,
-        confidence: 0,
-        samples: 0,
-        source: None,
-        pinned: None,
-        note: None,
-    };
+    let unknown = Standing::unmeasured(peer(3));
     vec![bob, link, mallory, unknown]
 }
 
@@ -273,16 +259,6 @@ fn a_test_by_hand_is_followed_to_its_result() {
     let result = json(&server.path, &line);
     assert_eq!(result["state"], "done");
     assert_eq!(result["download_bits_per_second"], 48_000_000);
-}
-
-#[test]
-fn a_test_that_is_put_off_for_a_moment_is_asked_for_again() {
-    let server = Background::serve(|| {
-        let mut node = testing(vec![phase(Phase::Connect), done()]);
-        node.put_off = 2;
-        node
-    });
-    assert_eq!(json(&server.path, &RUN)["state"], "done");
 }
 
 #[test]

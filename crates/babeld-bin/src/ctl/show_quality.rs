@@ -113,28 +113,39 @@ pub(super) fn decisions<W: Write>(all: &[DecisionDocument], output: &mut Output<
     if all.is_empty() {
         return output.text("no route in use has changed\n");
     }
+    let columns = [Column::text("BEFORE", 1), Column::text("AFTER", 0)];
+    let parties = |one: &DecisionDocument| {
+        let name = |one: &Option<PartyDocument>| one.as_ref().map_or_else(|| "none".into(), party);
+        [cell(name(&one.old)), cell(name(&one.new))]
+    };
+    changes(all, columns, parties).show(0, output)
+}
+
+/// A table of changes of routes in use; `parties` fills the last columns.
+pub(super) fn changes<const N: usize>(
+    all: &[DecisionDocument],
+    columns: [Column; N],
+    parties: impl Fn(&DecisionDocument) -> [Cell; N],
+) -> Table {
     let rows = all.iter().map(|one| {
-        vec![
+        let mut row = vec![
             cell(age(one.age_seconds) + " ago"),
             cell(&one.prefix),
             cell(one.from.clone().unwrap_or_default()),
             cell(&one.reason),
-            cell(one.old.as_ref().map_or_else(|| "none".into(), party)),
-            cell(one.new.as_ref().map_or_else(|| "none".into(), party)),
-        ]
+        ];
+        row.extend(parties(one));
+        row
     });
-    let table = Table {
-        columns: vec![
-            Column::number("WHEN", 0),
-            Column::text("PREFIX", 0),
-            Column::text("FROM", 0),
-            Column::text("REASON", 0),
-            Column::text("BEFORE", 1),
-            Column::text("AFTER", 0),
-        ],
-        rows: rows.collect(),
-    };
-    table.show(0, output)
+    let rows = rows.collect();
+    let mut all = vec![
+        Column::number("WHEN", 0),
+        Column::text("PREFIX", 0),
+        Column::text("FROM", 0),
+        Column::text("REASON", 0),
+    ];
+    all.extend(columns);
+    Table { columns: all, rows }
 }
 
 /// A band and how it stands out.
@@ -169,7 +180,8 @@ pub(super) fn party(party: &PartyDocument) -> String {
     format!("{}%{}", party.address, party.interface)
 }
 
-fn components(quality: &QualityDocument) -> [Cell; 4] {
+/// What was measured, component by component.
+pub(super) fn components(quality: &QualityDocument) -> [Cell; 4] {
     [
         cell(
             quality

@@ -20,8 +20,6 @@ use std::time::{Duration, Instant};
 
 /// Between questions how the test stands.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How a refusal ends that is not for long.
-const SOON: &str = "try again soon";
 /// For the daemon to begin what it agreed to.
 const BEGIN_LIMIT: Duration = Duration::from_secs(15);
 /// No test runs longer, whatever the daemon says.
@@ -142,13 +140,7 @@ pub(super) fn run<W: Write>(
 }
 
 fn begin(connection: &mut Connection, wish: &Wish) -> Result<()> {
-    let until = Instant::now() + BEGIN_LIMIT;
-    let mut end = connection.ask(&wish.line(), |_| Ok(()))?;
-    // A new target's addresses take some seconds to be known everywhere.
-    while end.ends_with(SOON) && Instant::now() < until {
-        sleep(PAUSE);
-        end = connection.ask(&wish.line(), |_| Ok(()))?;
-    }
+    let end = connection.ask(&wish.line(), |_| Ok(()))?;
     match end.as_str() {
         "ok" => Ok(()),
         "bad" => bail!(

@@ -75,8 +75,8 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Asks for a test until it is granted: a probe address that is just being announced, for example,
-/// has to get around first. One that the daemon's schedule has begun meanwhile is as good.
+/// Asks for a test until it is granted: a check that the daemon makes by itself may have the link
+/// for a moment. One that its schedule has begun meanwhile is as good.
 fn ask(
     stage: &mut Stage,
     node: &'static str,

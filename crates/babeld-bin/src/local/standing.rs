@@ -2,9 +2,8 @@
 
 use super::LinkNames;
 use crate::node::Node;
-use qos_ranker::{Band, Peer, Pinned, Quality, Source, Standing, rank_among};
+use qos_ranker::{Peer, Pinned, Source, Standing, rank_among};
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// How the neighbours that are there stand, where they are ranked: also those of which nothing is
 /// known, and none that has gone, though it is remembered.
@@ -24,7 +23,7 @@ pub(crate) fn all(node: &dyn Node) -> Vec<Standing> {
             .filter(|one| one.scope.is_none() && ranks(one))
             .map(|one| one.peer.clone())
             .collect();
-        all.extend(peers.difference(&known).cloned().map(unmeasured));
+        all.extend(peers.difference(&known).cloned().map(Standing::unmeasured));
     }
     all.sort_by(|one, other| one.peer.cmp(&other.peer));
     all
@@ -35,22 +34,4 @@ pub(crate) fn all(node: &dyn Node) -> Vec<Standing> {
 pub(crate) fn ranks(standing: &Standing) -> bool {
     let source = standing.source.as_ref();
     source.is_none_or(Source::ranks) && standing.pinned != Some(Pinned::No)
-}
-
-fn unmeasured(peer: Peer) -> Standing {
-    Standing {
-        peer,
-        scope: None,
-        band: Band::Unproven,
-        rank: None,
-        score: None,
-        quality: Quality::NONE,
-        age: None,
-        valid_for: Duration::ZERO,
-        confidence: 0,
-        samples: 0,
-        source: None,
-        pinned: None,
-        note: None,
-    }
 }

@@ -52,8 +52,6 @@ pub(crate) struct TestNode {
     pub(crate) tests: Vec<TestView>,
     /// What the first of `tests` becomes, one with each question.
     pub(crate) to_come: VecDeque<TestView>,
-    /// So many tests are put off first.
-    pub(crate) put_off: usize,
     /// What its speed tests did.
     pub(crate) test_counters: TestCounters,
 }
@@ -116,7 +114,6 @@ impl TestNode {
             standings: Vec::new(),
             tests: Vec::new(),
             to_come: VecDeque::new(),
-            put_off: 0,
             test_counters: TestCounters::default(),
         };
         for (index, peer) in peers.iter().enumerate() {
@@ -256,11 +253,8 @@ impl TestNode {
 
     /// The newest speed test goes on a step.
     pub(crate) fn follow_test(&mut self) {
-        if let (false, 0, Some(newest)) = (
-            self.statements.is_empty(),
-            self.put_off,
-            self.tests.first_mut(),
-        ) && let Some(next) = self.to_come.pop_front()
+        if let (false, Some(newest)) = (self.statements.is_empty(), self.tests.first_mut())
+            && let Some(next) = self.to_come.pop_front()
         {
             *newest = next;
         }
@@ -308,11 +302,6 @@ impl Node for TestNode {
     fn execute(&mut self, statement: &str) -> Result<(), Refused> {
         self.statements.push(statement.into());
         match statement {
-            line if line.starts_with("speedtest ") && self.put_off > 0 => {
-                self.put_off -= 1;
-                self.statements.pop();
-                Err(Refused::No("not known everywhere: try again soon".into()))
-            }
             line if line.starts_with("speedtest ") => match self.to_come.pop_front() {
                 Some(first) => {
                     self.tests.insert(0, first);

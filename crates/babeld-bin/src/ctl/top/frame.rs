@@ -3,12 +3,12 @@
 use super::gather::View;
 use crate::ctl::output::{Output, Style};
 use crate::ctl::show::{metric, price};
-use crate::ctl::show_quality::{band, party, rank_of};
+use crate::ctl::show_quality::{band, changes, components, party, rank_of};
 use crate::ctl::speedtest::bar;
 use crate::ctl::table::{Cell, Column, Table, cell};
-use crate::figures::{age, milliseconds, percent, rate};
+use crate::figures::{age, milliseconds};
 use crate::local::json::Neighbour;
-use crate::local::quality::StandingDocument;
+use crate::local::quality::{PartyDocument, StandingDocument};
 use crate::local::usage::UsageDocument;
 use anyhow::Result;
 use std::time::Duration;
@@ -234,7 +234,7 @@ fn cells(row: &Row<'_>) -> Vec<Cell> {
     let promise = row.usage.and_then(|one| one.promise.as_ref());
     let quality = row.standing.map(|one| one.quality).unwrap_or_default();
     let plain = |text: Option<String>| cell(text.unwrap_or_default());
-    vec![
+    let mut cells = vec![
         cell(neighbour.address.to_string()),
         cell(&neighbour.interface),
         metric(neighbour.cost),
@@ -242,15 +242,15 @@ fn cells(row: &Row<'_>) -> Vec<Cell> {
         promise.map_or_else(|| cell(""), |one| metric(one.refmetric)),
         plain(promise.map(|one| one.prefix.clone())),
         plain(promise.and_then(|one| one.price).map(price)),
-        plain(quality.download_bits_per_second.map(rate)),
-        plain(quality.upload_bits_per_second.map(rate)),
-        plain(quality.latency_ms.map(milliseconds)),
-        plain(quality.loss_percent.map(percent)),
+    ];
+    cells.extend(components(&quality));
+    cells.extend([
         plain(row.standing.and_then(|one| one.age_seconds).map(age)),
         row.standing.map_or_else(|| cell(""), |one| band(&one.band)),
         plain(row.standing.and_then(rank_of)),
         cell(row.usage.map_or(0, |one| one.routes_in_use).to_string()),
-    ]
+    ]);
+    cells
 }
 
 /// Tests that run.
@@ -274,27 +274,12 @@ fn decisions(view: &View, colours: bool, width: Option<usize>) -> Result<Vec<Str
     if view.decisions.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = view.decisions.iter().take(DECISIONS).map(|one| {
-        let old = one.old.as_ref().map_or_else(|| "nothing".into(), party);
-        let new = one.new.as_ref().map_or_else(|| "nothing".into(), party);
-        vec![
-            cell(age(one.age_seconds) + " ago"),
-            cell(&one.prefix),
-            cell(one.from.clone().unwrap_or_default()),
-            cell(&one.reason),
-            cell(format!("{old} -> {new}")),
-        ]
+    let shown = view.decisions.get(..DECISIONS).unwrap_or(&view.decisions);
+    let table = changes(shown, [Column::text("ROUTE", 0)], |one| {
+        let name =
+            |one: &Option<PartyDocument>| one.as_ref().map_or_else(|| "nothing".into(), party);
+        [cell(format!("{} -> {}", name(&one.old), name(&one.new)))]
     });
-    let table = Table {
-        columns: vec![
-            Column::number("WHEN", 0),
-            Column::text("PREFIX", 0),
-            Column::text("FROM", 0),
-            Column::text("REASON", 0),
-            Column::text("ROUTE", 0),
-        ],
-        rows: rows.collect(),
-    };
     let mut out = Output::new(Vec::new(), colours, width);
     table.show(0, &mut out)?;
     Ok(lines(out))
