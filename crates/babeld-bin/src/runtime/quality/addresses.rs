@@ -64,6 +64,11 @@ impl ProbeAddresses {
 impl Running {
     /// Brings the addresses to what neighbours and targets want.
     pub(super) fn follow_addresses(&mut self, now: Instant) {
+        let none_wanted = self.settings.quality.probe_prefixes.is_empty();
+        let idle = |quality: &Quality| none_wanted && quality.addresses.prefixes.is_empty();
+        if self.quality.as_deref().is_none_or(idle) {
+            return;
+        }
         let Some(mut quality) = self.quality.take() else {
             return;
         };
@@ -93,9 +98,6 @@ impl Running {
     ) {
         let addresses = &mut quality.addresses;
         let settings = &self.settings.quality;
-        if settings.probe_prefixes.is_empty() && addresses.prefixes.is_empty() {
-            return;
-        }
         let devices = self.links.devices();
         let lo = devices.iter().find(|device| device.info.flags.loopback);
         let Some(lo) = lo.map(|device| device.info.index) else {

@@ -27,11 +27,11 @@ pub(super) fn quality_of(outcome: &Outcome) -> Quality {
     }
 }
 
-/// Where a test goes.
+/// Whom a test goes through.
 pub(super) struct Path {
     neighbour: NeighbourId,
     link: LinkId,
-    way: Way,
+    ifindex: u32,
 }
 
 impl Running {
@@ -39,6 +39,11 @@ impl Running {
     pub(super) fn begin_trial(&mut self, now: Instant, order: Order) -> Result<u64, String> {
         let path = self.path(now, &order.peer)?;
         let Peer { interface, address } = &order.peer;
+        let way = Way {
+            ifindex: path.ifindex,
+            neighbour: *address,
+            ipv4: self.ipv4_next_hop(now, path.neighbour),
+        };
         let Some(quality) = &mut self.quality else {
             return Err("neighbours are not ranked".into());
         };
@@ -51,7 +56,7 @@ impl Running {
             Host::Address(address) => Some(*address),
             Host::Neighbour | Host::Name(_) => None,
         };
-        let pin = quality.pins.make(path.way, far.as_slice(), kernel);
+        let pin = quality.pins.make(way, far.as_slice(), kernel);
         let pin = pin.map_err(|error| error.to_string())?;
         let pinned = match source {
             Some(_) => Pinned::Both,
@@ -59,7 +64,7 @@ impl Running {
             None if order.target.url.is_link_test() => Pinned::Both,
             None => Pinned::Upload,
         };
-        let worker = match start_worker(&order, path.way, &pin, far, source) {
+        let worker = match start_worker(&order, way, &pin, far, source) {
             Ok(worker) => worker,
             Err(why) => {
                 quality.pins.release(pin, kernel);
@@ -72,13 +77,13 @@ impl Running {
             order.target.name,
             worker.pid()
         );
-        let reading = self.reading(path.way.ifindex, pinned);
+        let reading = self.reading(way.ifindex, pinned);
         let trial = Trial {
             id,
             order,
             neighbour: path.neighbour,
             link: path.link,
-            ifindex: path.way.ifindex,
+            ifindex: way.ifindex,
             pin,
             source,
             pinned,
@@ -110,16 +115,16 @@ impl Running {
                 None => self.why_to_end(now, trial).map(Err),
                 result => result,
             };
-            let over = result.is_some();
-            if over || trial.meter.is_due(now) {
-                let reading = self.reading(trial.ifindex, trial.pinned);
-                trial.meter.read(now, reading, trial.phase);
+            if result.is_none() && !trial.meter.is_due(now) {
+                index += 1;
+                continue;
             }
+            let reading = self.reading(trial.ifindex, trial.pinned);
+            trial.meter.read(now, reading, trial.phase);
             let Some(result) = result else {
                 index += 1;
                 continue;
             };
-            let reading = self.reading(trial.ifindex, trial.pinned);
             let result = result.and_then(|outcome| match trial.meter.refutes(&outcome, reading) {
                 None => Ok(outcome),
                 Some(why) => Err(format!("the result cannot be: {why}")),
@@ -133,7 +138,7 @@ impl Running {
         all
     }
 
-    /// The way to a neighbour.
+    /// Where a neighbour is, if packets get through to it.
     pub(super) fn path(&self, now: Instant, peer: &Peer) -> Result<Path, String> {
         let Peer { interface, address } = peer;
         let link = self.links.named(interface);
@@ -150,16 +155,10 @@ impl Running {
                  neighbour {address}'"
             ));
         }
-        let neighbour = neighbour.id;
-        let way = Way {
-            ifindex,
-            neighbour: *address,
-            ipv4: self.ipv4_next_hop(now, neighbour),
-        };
         Ok(Path {
-            neighbour,
+            neighbour: neighbour.id,
             link,
-            way,
+            ifindex,
         })
     }
 
