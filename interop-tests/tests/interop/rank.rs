@@ -202,8 +202,14 @@ fn the_liar_loses_its_traffic(neighbours: Kind) -> Result<()> {
         took.as_millis()
     );
     ensure!(ratio > RATIO, "only {ratio:.1} times as much");
-    let overridden = story.network.peer(story.bob)?.ask("json status")?.concat();
-    ensure!(overridden.contains("\"routes\""), "{overridden}");
+    let status = story.network.peer(story.bob)?.ask("json status")?.concat();
+    let status: Value = serde_json::from_str(&status)?;
+    let counts = [
+        &status["routes"]["overridden"],
+        &status["route_changes"]["goal"],
+    ];
+    let counted = counts.iter().all(|count| count.as_u64() >= Some(1));
+    ensure!(counted, "{status}");
     Ok(())
 }
 
